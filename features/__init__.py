@@ -1,0 +1,1 @@
+"""What was known: from source tables to one row per account and date. Looks only backward."""

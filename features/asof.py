@@ -1,0 +1,60 @@
+"""What was known on a date. The only door through which features see a source.
+
+2026-11-22: one date at a time. A day's query lets the engine prune what lies outside its windows, costs the same
+for one date as its slice of many, and was the fastest form measured; many dates are a loop.
+"""
+
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+
+from features.sources import TYPES, Column, Kind, Source
+
+
+def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
+    """The rows of `source` known before `as_of`, every date turned into an age in days before `as_of`.
+
+    A row is visible iff `known_at < as_of`; a value learnt later than its row is null until its own date has
+    passed; a date column `x_at` or `x_on` becomes `x_age` (1 = yesterday; negative = announced for the future).
+    `instant` is the row's age in seconds, for ordering only. Columns that the table lacks are null.
+    """
+    midnight = ibis.timestamp(as_of.isoformat())
+    seen = rows.filter(rows.known_at < midnight)
+    columns: dict[str, ir.Value] = {}
+    for column in source.columns:
+        value = seen[column.name] if column.name in seen.columns else ibis.null(TYPES[column.kind])
+        if column.learnt_at is not None and column.learnt_at in seen.columns:
+            value = ibis.cases((seen[column.learnt_at] < midnight, value))
+        columns[observed_name(column)] = _age(value, as_of) if column.kind is Kind.TIME else value
+    for name in set(rows.columns) - {column.name for column in source.columns}:
+        columns[name] = _reading(seen, name, source, midnight)
+    moment = seen[source.event] if source.event else seen.known_at
+    columns["instant"] = (midnight.epoch_seconds() - moment.epoch_seconds()).cast("int64")
+    return seen.select(**columns)
+
+
+def follow(rows: ir.Table, source: Source, until: date) -> ir.Table:
+    """What became of things, as known before `until`: the one door past an `as_of`, for outcomes only.
+
+    The future of an old date is the past of a later one, so this is `observe` on `until`: ages are days before
+    `until`, and nothing known at or after `until` is seen.
+    """
+    return observe(rows, source, until)
+
+
+def observed_name(column: Column) -> str:
+    """The name of a source's column once observed."""
+    return column.age if column.kind is Kind.TIME else column.name
+
+
+def _age(value: ir.Value, as_of: date) -> ir.Value:
+    return ibis.literal(as_of).delta(value.date(), unit="day")
+
+
+def _reading(seen: ir.Table, name: str, source: Source, midnight: ir.Value) -> ir.Value:
+    """A column read from a text (its sentiment, its intents) is learnt when the text is."""
+    text = next((column for column in source.columns if name.startswith(f"{column.name}_")), None)
+    if text is None or text.learnt_at is None or text.learnt_at not in seen.columns:
+        return seen[name]
+    return ibis.cases((seen[text.learnt_at] < midnight, seen[name]))

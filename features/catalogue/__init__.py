@@ -1,0 +1,21 @@
+"""The catalogue: every feature of a snapshot, declared once, one file a signal family."""
+
+from collections.abc import Mapping
+
+from features.catalogue import commercial, growth, onboarding, relationship, sentiment, support, usage
+from features.feature import Feature
+
+FAMILIES: Mapping[str, tuple[Feature, ...]] = {
+    "usage": usage.FEATURES,
+    "onboarding": onboarding.FEATURES,
+    "support": support.FEATURES,
+    "sentiment": sentiment.FEATURES,
+    "relationship": relationship.FEATURES,
+    "commercial": commercial.FEATURES,
+    "growth": growth.FEATURES,
+}
+
+CATALOGUE: Mapping[str, Feature] = {feature.name: feature for rows in FAMILIES.values() for feature in rows}
+"""Every feature by name, in the order of a snapshot's columns."""
+
+FAMILY_OF: Mapping[str, str] = {feature.name: family for family, rows in FAMILIES.items() for feature in rows}

@@ -1,0 +1,150 @@
+"""Rows held against SOURCES: typed, with both clocks filled in, and the bad ones told apart by rule."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from features.sources import TYPES, Column, Kind, Source
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the load of one source table found. `first`/`last` bound `known_at`."""
+
+    rows: int
+    bad: int
+    missing_columns: tuple[str, ...]
+    extra_columns: tuple[str, ...]
+    first: date | None
+    last: date | None
+
+
+def checked_table(
+    connection: ibis.BaseBackend, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date
+) -> ir.Table:
+    """The table with typed columns and, for a bad row, the first `column`, `rule` and `value` that fail."""
+    typed = _typed(rows, source, accounts)
+    faults = _faults(typed, rows, source, loaded_on)
+    if accounts is not None:
+        known = accounts.select(known_account=accounts.account_id).distinct()
+        typed = typed.left_join(known, typed.account_id == known.known_account)
+        faults.append(("account_id", "unknown account", typed.known_account.isnull(), typed.account_id))
+    columns = [column.name for column in source.columns if column.name in typed.columns]
+    judged = typed.select(
+        *columns,
+        column=ibis.cases(*((fault, ibis.literal(column)) for column, _, fault, _ in faults)),
+        rule=ibis.cases(*((fault, ibis.literal(rule)) for _, rule, fault, _ in faults)),
+        value=ibis.cases(*((fault, value.cast("string")) for _, _, fault, value in faults)),
+    )
+    if source.key:
+        order = [judged.rule.notnull(), judged.known_at, *(judged[name] for name in columns)]
+        judged = judged.mutate(
+            rank=ibis.row_number().over(group_by=[judged[key] for key in source.key], order_by=order)
+        )
+        again = (judged["rank"] > 0) & judged.rule.isnull()
+        judged = judged.mutate(
+            column=again.ifelse(source.key[0], judged.column),
+            rule=again.ifelse("duplicate key", judged.rule),
+            value=again.ifelse(judged[source.key[0]], judged.value),
+        )
+    else:
+        judged = judged.mutate(rank=ibis.literal(0))
+    return connection.create_table(f"checked_{source.name}", judged)
+
+
+def _typed(rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:
+    """Cells cast to what SOURCES says (null where they cannot be), raw cells as `raw_*`, clocks filled in."""
+    given = [column for column in source.columns if column.name in rows.columns]
+    typed = rows.select(
+        **{column.name: _cast(rows[column.name], column) for column in given},
+        **{f"raw_{column.name}": rows[column.name].cast("string") for column in given},
+    )
+    if "known_at" not in typed.columns:
+        typed = typed.mutate(known_at=ibis.null("timestamp"), raw_known_at=ibis.null("string"))
+    if source.event is not None:
+        return typed.mutate(known_at=typed.known_at.coalesce(typed[source.event]))
+    if accounts is not None and not source.column("known_at").required:
+        # Without a clock of its own, a row is taken as known since the account was.
+        since = accounts.group_by("account_id").agg(since=accounts.known_at.min())
+        joined = typed.left_join(since, "account_id")
+        return joined.mutate(known_at=joined.known_at.coalesce(joined.since)).select(*typed.columns)
+    if source.name == "subscriptions" and "ended_on" in typed.columns:
+        ended_known_at = (
+            typed.ended_known_at.coalesce(typed.ended_on) if "ended_known_at" in typed.columns else typed.ended_on
+        )
+        return typed.mutate(ended_known_at=ended_known_at)
+    return typed
+
+
+def _cast(cell: ir.Value, column: Column) -> ir.Value:
+    if column.kind is Kind.TIME:
+        if cell.type().is_timestamp() or cell.type().is_date():
+            return cell.cast("timestamp('UTC')").cast("timestamp")
+        return cell.cast("string").try_cast("timestamp('UTC')").cast("timestamp")
+    text = cell.cast("string")
+    if column.kind in (Kind.ID, Kind.TEXT):
+        return text.nullif("")
+    number = text.try_cast(TYPES[column.kind])
+    return number if column.kind is Kind.FLAG else ibis.cases((number.isnan() | number.isinf(), None), else_=number)
+
+
+Fault = tuple[str, str, ir.BooleanValue, ir.Value]
+
+
+def _faults(typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) -> list[Fault]:
+    """(column, rule, condition, value) of every rule of SOURCES, in the order in which they are told."""
+    faults: list[Fault] = []
+    for column in source.columns:
+        if column.name not in rows.columns:
+            continue
+        cell, raw = typed[column.name], typed[f"raw_{column.name}"]
+        if column.kind not in (Kind.ID, Kind.TEXT):
+            word = {Kind.TIME: "date", Kind.NUMBER: "number", Kind.FLAG: "yes or no"}[column.kind]
+            if rows[column.name].type().is_string():
+                unparsed = (raw != "") & (raw.lower() != "nan") & _cast(raw, column).isnull()
+                faults.append((column.name, f"not a {word}", unparsed, raw))
+        if column.required:
+            faults.append((column.name, "missing", cell.isnull(), raw))
+        if column.values:
+            faults.append((column.name, "not one of " + ", ".join(column.values), ~cell.isin(column.values), raw))
+        if column.low is not None:
+            faults.append((column.name, f"below {column.low:g}", cell < column.low, raw))
+        if column.high is not None:
+            faults.append((column.name, f"above {column.high:g}", cell > column.high, raw))
+    for early, late in source.in_order:
+        if early in typed.columns and late in typed.columns:
+            faults.append((late, f"before {early}", typed[late] < typed[early], typed[late]))
+    tomorrow = ibis.timestamp((loaded_on + timedelta(days=1)).isoformat())
+    faults.append(("known_at", "in the future at load time", typed.known_at >= tomorrow, typed.known_at))
+    return faults
+
+
+def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:
+    good = checked.rule.isnull()
+    sums = checked.agg(
+        rows=checked.count(),
+        bad=checked.count(where=~good),
+        first=checked.known_at.min(where=good),
+        last=checked.known_at.max(where=good),
+    ).to_pandas()
+    row = sums.iloc[0]
+    names = [column.name for column in source.columns]
+    found = Loaded(
+        rows=int(row["rows"]),
+        bad=int(row["bad"]),
+        missing_columns=tuple(name for name in names if name not in raw.columns and name != "known_at"),
+        extra_columns=tuple(name for name in raw.columns if name not in names),
+        first=None if pd.isna(row["first"]) else row["first"].date(),
+        last=None if pd.isna(row["last"]) else row["last"].date(),
+    )
+    key = reduce(
+        lambda joined, name: joined + "/" + name,
+        (checked[name].cast("string").coalesce("") for name in (source.key or ("account_id",))),
+    )
+    bad = checked.filter(~good)
+    listed = bad.select(table=ibis.literal(source.name), key=key, column=bad["column"], rule=bad.rule, value=bad.value)
+    return found, listed.to_pandas()

@@ -1,0 +1,58 @@
+"""Who is spoken of on which dates: the spine, one row per (account, `as_of`)."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pandas as pd
+
+from features.revenue import paid_on, terms
+from features.warehouse import Warehouse
+
+
+class CohortError(ValueError):
+    """Dates on which nobody can be spoken of."""
+
+
+def paying(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
+    """The accounts paying on `as_of`, as known before it: `account_id`, `as_of`, `arr`, `notice` (bool).
+
+    2026-11-22: an account has given notice when every term it pays for has; notice on one of several products
+    is a contraction to come, and the account stays in the cohort.
+    """
+    known = terms(warehouse, as_of)
+    current = known.filter(paid_on(known, 0) & (known.arr > 0))
+    per_account = current.group_by("account_id").agg(
+        arr=current.arr.sum(), kept=current.count(where=current.notice_age.isnull())
+    )
+    frame: pd.DataFrame = per_account.order_by("account_id").to_pandas()
+    frame["notice"] = frame["kept"] == 0
+    frame["as_of"] = pd.Timestamp(as_of)
+    return frame[["account_id", "as_of", "arr", "notice"]]
+
+
+def cohort(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
+    """The eligible accounts on `as_of`: paying, and no notice of cancellation known. `account_id`, `as_of`."""
+    accounts = paying(warehouse, as_of)
+    return accounts.loc[~accounts["notice"], ["account_id", "as_of"]].reset_index(drop=True)
+
+
+def spine(warehouse: Warehouse, dates: Sequence[date]) -> pd.DataFrame:
+    """The cohorts of several dates under one another; `CohortError` if nobody is eligible on any of them."""
+    if not dates:
+        raise CohortError("no date was given; expected at least one as_of date")
+    rows = pd.concat([cohort(warehouse, as_of) for as_of in sorted(set(dates))], ignore_index=True)
+    if rows.empty:
+        raise CohortError(
+            f"no account was paying without notice on {', '.join(str(day) for day in sorted(set(dates))[:3])}; "
+            f"subscriptions are known from {warehouse.first_day} to {warehouse.last_day}"
+        )
+    return rows
+
+
+def dates_every(every: str, start: date, end: date) -> list[date]:
+    """Dates from `start` to `end`, both included: every `week` (7 days) or the first of every `month`."""
+    if every == "week":
+        return [start + timedelta(days=7 * step) for step in range((end - start).days // 7 + 1)]
+    if every == "month":
+        return [stamp.date() for stamp in pd.date_range(start, end, freq="MS")]
+    raise CohortError(f"every {every!r} is not known; expected week or month")

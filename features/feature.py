@@ -1,0 +1,139 @@
+"""A feature is one declared column of a snapshot, with everything that any reader of it needs.
+
+The model takes its column, the page its label, the driver its words, the playbook its reason: all from this row.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isnan
+from string import Formatter
+
+from features.measure import Measure
+
+
+class Reason(StrEnum):
+    """Why an account leaves or grows: the five triage categories of a save motion, room to grow, and none."""
+
+    VALUE_GAP = "value_gap"
+    CHAMPION_TURNOVER = "champion_turnover"
+    PRODUCT_ISSUE = "product_issue"
+    BUDGET_PRESSURE = "budget_pressure"
+    COMPLIANCE_SECURITY = "compliance_security"
+    ROOM_TO_GROW = "room_to_grow"
+    CONTEXT = "context"
+
+    @property
+    def words(self) -> str:
+        return {
+            Reason.VALUE_GAP: "Value gap",
+            Reason.CHAMPION_TURNOVER: "Champion turnover",
+            Reason.PRODUCT_ISSUE: "Product issue",
+            Reason.BUDGET_PRESSURE: "Budget pressure",
+            Reason.COMPLIANCE_SECURITY: "Compliance or security",
+            Reason.ROOM_TO_GROW: "Room to grow",
+            Reason.CONTEXT: "Who they are and where they stand",
+        }[self]
+
+
+class Unit(StrEnum):
+    """What a value counts. Percents are stored as fractions: 0.34 reads 34 %."""
+
+    PERCENT = "percent"
+    COUNT = "count"
+    DAYS = "days"
+    MONEY = "money"
+    SCORE = "score"
+    FLAG = "flag"
+    CATEGORY = "category"
+
+
+class Healthy(StrEnum):
+    """Which end of a feature is good news for keeping the account."""
+
+    HIGH = "high"
+    LOW = "low"
+    NONE = "none"
+
+
+Value = float | str | None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a snapshot.
+
+    `words` is a sentence about a known value; `{name}` is that feature's value in its unit, `{name:abs}` its size
+    without a sign, `{name:fell|rose}` a word by its sign, `{name:one|many}` likewise by number for counts and days.
+    `empty` is the value for an account without a row in `source`: 0, or None for unknown.
+    """
+
+    name: str
+    source: str
+    measure: Measure
+    label: str
+    words: str
+    unit: Unit
+    healthy: Healthy
+    reason: Reason
+    empty: float | None
+
+    @property
+    def mentions(self) -> frozenset[str]:
+        """The features whose values the sentence needs."""
+        return frozenset(field for _, field, _, _ in Formatter().parse(self.words) if field)
+
+
+def is_known(value: object) -> bool:
+    """Whether a snapshot's cell holds a value: null and not-a-number are both unknown."""
+    return value is not None and not (isinstance(value, float) and isnan(value)) and value == value
+
+
+def spoken(value: object, unit: Unit) -> str:
+    """A value as a person says it: `0.34` percent is `34 %`, `12` days is `12 days`; unknown is `unknown`."""
+    if not is_known(value):
+        return "unknown"
+    if unit is Unit.CATEGORY or isinstance(value, str):
+        return str(value).replace("_", " ")
+    number = float(str(value)) if not isinstance(value, (int, float)) else float(value)
+    match unit:
+        case Unit.PERCENT:
+            return f"{number * 100:,.0f} %" if abs(number) >= 0.095 or number == 0 else f"{number * 100:,.1f} %"
+        case Unit.DAYS:
+            return f"{number:,.0f} day" + ("" if round(number) == 1 else "s")
+        case Unit.FLAG:
+            return "yes" if number else "no"
+        case Unit.SCORE:
+            return f"{number:,.1f}"
+        case Unit.MONEY:
+            return f"{number:,.0f}"
+        case _:
+            return f"{number:,.0f}" if abs(number - round(number)) < 0.05 else f"{number:,.1f}"
+
+
+class _Spoken:
+    """A value inside a sentence; the format spec picks its form."""
+
+    def __init__(self, value: object, unit: Unit) -> None:
+        self.value, self.unit = value, unit
+
+    def __format__(self, spec: str) -> str:
+        if "|" in spec:
+            number = float(self.value) if isinstance(self.value, (int, float)) else 0.0
+            one, other = spec.split("|")
+            if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
+                return one if round(number) == 1 else other
+            return one if number < 0 else other
+        if spec == "abs" and isinstance(self.value, (int, float)):
+            return spoken(abs(self.value), self.unit)
+        return spoken(self.value, self.unit)
+
+
+def sentence(feature: Feature, row: dict[str, object], units: dict[str, Unit]) -> str:
+    """The feature's sentence about one account, from its snapshot `row` and the `units` of all features.
+
+    An unknown value is said as such: it is never worded as good news.
+    """
+    if not is_known(row.get(feature.name)):
+        return f"{feature.label}: not known"
+    said = {name: _Spoken(row.get(name), units[name]) for name in feature.mentions}
+    return feature.words.format(**said)

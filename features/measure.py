@@ -1,0 +1,152 @@
+"""A measure says what to compute over one account's rows as known on a date; an engine decides how.
+
+Ages are whole days before `as_of`: yesterday is 1, and a date announced for the future is negative. A measure
+sees ages, never calendar dates, so it can neither reach past `as_of` nor ask the clock.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Rows: TypeAlias = Any
+"""A row expression over an observed table, such as `_.severity == "urgent"` (an ibis `Deferred`)."""
+
+AGGREGATES = frozenset({"count", "total", "mean", "distinct", "smallest", "largest", "latest"})
+
+
+@dataclass(frozen=True)
+class Window:
+    """Ages in (`after`, `until`]: `last(28)` is the 28 days that end the day before `as_of`."""
+
+    after: int
+    until: int
+
+    def __str__(self) -> str:
+        return f"ages {self.after + 1}..{self.until}"
+
+
+def last(days: int) -> Window:
+    """The `days` days before `as_of`."""
+    return Window(0, days)
+
+
+def between(after: int, until: int) -> Window:
+    """The days older than `after` and at most `until` days old."""
+    return Window(after, until)
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """One node of a measure: an aggregate over rows, another feature, a constant, or arithmetic over measures.
+
+    Null spreads through arithmetic, and a division by zero is null: unknown, never a guess.
+    """
+
+    op: str
+    of: tuple["Measure", ...] = ()
+    rows: Rows = None
+    where: Rows = None
+    window: Window | None = None
+    constant: float | str | None = None
+
+    def __add__(self, other: "Measure | float") -> "Measure":
+        return Measure("+", (self, _measure(other)))
+
+    def __sub__(self, other: "Measure | float") -> "Measure":
+        return Measure("-", (self, _measure(other)))
+
+    def __mul__(self, other: "Measure | float") -> "Measure":
+        return Measure("*", (self, _measure(other)))
+
+    def __truediv__(self, other: "Measure | float") -> "Measure":
+        return Measure("/", (self, _measure(other)))
+
+    def __lt__(self, other: "Measure | float") -> "Measure":
+        return Measure("<", (self, _measure(other)))
+
+    def __str__(self) -> str:
+        if self.op == "feature":
+            return str(self.constant)
+        if self.op == "constant":
+            return f"{self.constant:g}" if isinstance(self.constant, float) else repr(self.constant)
+        if self.op in AGGREGATES:
+            parts = [] if self.rows is None else [_text(self.rows)]
+            if self.where is not None:
+                parts.append(f"where {_text(self.where)}")
+            if self.window is not None:
+                parts.append(str(self.window))
+            return f"{self.op}({', '.join(parts)})"
+        if len(self.of) == 2 and not self.op.isalpha():
+            return f"({self.of[0]} {self.op} {self.of[1]})"
+        return f"{self.op}({', '.join(str(part) for part in self.of)})"
+
+
+def _text(rows: Rows) -> str:
+    return repr(rows).replace("_.", "")
+
+
+def _measure(value: "Measure | float") -> Measure:
+    return value if isinstance(value, Measure) else Measure("constant", constant=float(value))
+
+
+def count(window: Window | None = None, where: Rows = None) -> Measure:
+    """How many rows; 0 where the account has rows but none that fit."""
+    return Measure("count", where=where, window=window)
+
+
+def total(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The sum of `rows`; 0 where the account has rows but none that fit."""
+    return Measure("total", rows=rows, where=where, window=window)
+
+
+def mean(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The mean of `rows`; null where no row fits."""
+    return Measure("mean", rows=rows, where=where, window=window)
+
+
+def distinct(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """How many different values of `rows`, exactly; nulls are not counted."""
+    return Measure("distinct", rows=rows, where=where, window=window)
+
+
+def smallest(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The smallest value of `rows`; of an age: days since the newest."""
+    return Measure("smallest", rows=rows, where=where, window=window)
+
+
+def largest(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The largest value of `rows`; of an age: days since the first."""
+    return Measure("largest", rows=rows, where=where, window=window)
+
+
+def latest(rows: Rows, where: Rows = None) -> Measure:
+    """`rows` of the newest row that fits; of several rows at one instant the largest value."""
+    return Measure("latest", rows=rows, where=where)
+
+
+def of(feature: str) -> Measure:
+    """The value of another feature on the same date."""
+    return Measure("feature", constant=feature)
+
+
+def change(now: Measure, before: Measure) -> Measure:
+    """The relative change from `before` to `now`: -0.34 is a fall by 34 %; null where there was nothing before."""
+    return now / before - 1
+
+
+def either(first: Measure, second: Measure) -> Measure:
+    """`first`, or `second` where `first` is null."""
+    return Measure("either", (first, second))
+
+
+def references(measure: Measure) -> frozenset[str]:
+    """The names of the features that a measure reads."""
+    if measure.op == "feature":
+        return frozenset({str(measure.constant)})
+    return frozenset().union(*(references(part) for part in measure.of))
+
+
+def aggregates(measure: Measure) -> list[Measure]:
+    """The aggregate nodes of a measure, left to right."""
+    if measure.op in AGGREGATES:
+        return [measure]
+    return [node for part in measure.of for node in aggregates(part)]

@@ -1,0 +1,99 @@
+"""Who an account is on a date: size, value tier, motion and lifecycle stage, from one row of a snapshot."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.feature import is_known
+
+SIZES = ("smb", "mid_market", "enterprise")
+VALUE_TIERS = ("high", "medium", "low")
+STAGES = ("onboarding", "adoption", "maturity", "expansion")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """An account's place on a date; never to be confused with the tier of a score."""
+
+    size: str
+    value_tier: str
+    motion: str
+    stage: str
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Size(_Strict):
+    mid_market_arr: Annotated[float, Field(gt=0)]
+    enterprise_arr: Annotated[float, Field(gt=0)]
+
+
+class _Value(_Strict):
+    high_arr: Annotated[float, Field(gt=0)]
+    medium_arr: Annotated[float, Field(gt=0)]
+
+
+class _Stage(_Strict):
+    onboarding_days: Annotated[int, Field(gt=0)]
+    maturity_days: Annotated[int, Field(gt=0)]
+    expansion_seats_change: Annotated[float, Field(gt=0)]
+
+
+class Thresholds(_Strict):
+    """The content of `segments.toml`."""
+
+    size: _Size
+    value: _Value
+    motion: dict[Literal["smb", "mid_market", "enterprise"], Literal["tech_touch", "pooled", "high_touch"]]
+    stage: _Stage
+
+
+@cache
+def thresholds(path: Path = Path(__file__).with_name("segments.toml")) -> Thresholds:
+    """The thresholds in a TOML file; pydantic's `ValidationError` names every fault."""
+    return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def segment_of(row: Mapping[str, object], limits: Thresholds | None = None) -> Segment:
+    """The segment of one account from its snapshot `row`.
+
+    A size that the company states speaks; else ARR does. An account that grew in the last half year is in the
+    expansion stage, whatever its age after onboarding.
+    """
+    limits = limits or thresholds()
+    arr = _number(row, "arr")
+    size = str(row["segment"]) if is_known(row.get("segment")) else _size(arr, limits)
+    strategic = _number(row, "strategic") > 0
+    high, medium = strategic or arr >= limits.value.high_arr, arr >= limits.value.medium_arr
+    grown = max(_number(row, "seats_change_180d"), _number(row, "arr_change_180d"))
+    tenure = _number(row, "tenure_days")
+    if tenure <= limits.stage.onboarding_days:
+        stage = "onboarding"
+    elif grown >= limits.stage.expansion_seats_change:
+        stage = "expansion"
+    else:
+        stage = "maturity" if tenure >= limits.stage.maturity_days else "adoption"
+    return Segment(
+        size=size,
+        value_tier="high" if high else "medium" if medium else "low",
+        motion=limits.motion[size],  # type: ignore[index]  # SOURCES allows the three sizes only
+        stage=stage,
+    )
+
+
+def _size(arr: float, limits: Thresholds) -> str:
+    if arr >= limits.size.enterprise_arr:
+        return "enterprise"
+    return "mid_market" if arr >= limits.size.mid_market_arr else "smb"
+
+
+def _number(row: Mapping[str, object], name: str) -> float:
+    value = row.get(name)
+    return float(value) if isinstance(value, (int, float)) and is_known(value) else 0.0

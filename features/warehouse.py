@@ -1,0 +1,221 @@
+"""Opens what a company hands over and hands out tables checked against SOURCES.
+
+A bad row is never silently dropped: it goes to the quarantine with its table, key, column, rule and value. A
+missing optional table or column is fine: the features that need it are unknown, and the audit says so.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from features.check import Loaded, checked_table, found_in
+from features.mapping import MappedSource, read_mapping
+from features.sources import SOURCES
+
+BAD_SHARE = 0.10
+"""The share of a table's rows that may be bad before the load fails, unless configured."""
+
+QUARANTINE_COLUMNS = ("table", "key", "column", "rule", "value")
+
+
+class WarehouseError(ValueError):
+    """Source tables that cannot be opened or used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Checked source tables on one engine. `blind` sources were not given or hold no rows."""
+
+    location: str
+    connection: ibis.BaseBackend
+    tables: Mapping[str, ir.Table]
+    loaded: Mapping[str, Loaded]
+    quarantine: pd.DataFrame
+    readings: dict[str, ir.Table] = field(default_factory=dict)
+
+    @property
+    def blind(self) -> tuple[str, ...]:
+        return tuple(name for name in SOURCES if name not in self.tables)
+
+    @property
+    def first_day(self) -> date:
+        """The first day on which anything was known of a subscription."""
+        return self._bound("first", min)
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which anything became known in any table."""
+        return self._bound("last", max)
+
+    def _bound(self, name: str, pick: Callable[[list[date]], date]) -> date:
+        days = [
+            getattr(self.loaded[table], name)
+            for table in (self.tables if name == "last" else ("subscriptions",))
+            if getattr(self.loaded[table], name) is not None
+        ]
+        return pick(days)
+
+    def check_date(self, as_of: date) -> None:
+        """Raises `WarehouseError` if nothing could be known on `as_of` or the data end long before it."""
+        if not self.first_day < as_of <= self.last_day + timedelta(days=31):
+            raise WarehouseError(
+                f"as_of {as_of} lies outside the data: expected a date from "
+                f"{self.first_day + timedelta(days=1)} to {self.last_day + timedelta(days=31)} (the tables were last updated on {self.last_day})"
+            )
+
+    def close(self) -> None:
+        self.connection.disconnect()
+
+
+def open_warehouse(location: str, *, loaded_on: date, bad_share: float | None = None) -> Warehouse:
+    """The checked tables at `location`: a folder of Parquet/CSV files, a DuckDB file or a mapping TOML.
+
+    Rows that claim to be known after `loaded_on` are quarantined. Raises `WarehouseError` or `MappingError`.
+    """
+    connection = ibis.duckdb.connect(TimeZone="UTC")
+    connection.raw_sql("SET preserve_insertion_order = false")
+    try:
+        raw, limit = _raw_tables(connection, location)
+        limit = bad_share if bad_share is not None else (limit if limit is not None else BAD_SHARE)
+        return _load(connection, location, raw, loaded_on, limit)
+    except (duckdb.Error, ibis.IbisError, OSError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WarehouseError(f"{location} cannot be read: {first}") from error
+
+
+def _raw_tables(connection: ibis.BaseBackend, location: str) -> tuple[dict[str, ir.Table], float | None]:
+    if location.startswith(("postgres://", "postgresql://", "spark://")):
+        raise WarehouseError(
+            f"{location.split(':')[0]}:// warehouses are not served by this version; "
+            "expected a folder of Parquet or CSV files, a DuckDB file or a mapping file (*.toml)"
+        )
+    path = Path(location)
+    if path.suffix == ".toml" and path.is_file():
+        mapping = read_mapping(path)
+        relations = _relations(connection, (path.parent / mapping.connection).resolve())
+        return {
+            name: _mapped(connection, path, name, mapped, relations) for name, mapped in mapping.source.items()
+        }, mapping.bad_share
+    relations = _relations(connection, path)
+    return {name: table for name, table in relations.items() if name in SOURCES}, None
+
+
+def _relations(connection: ibis.BaseBackend, path: Path) -> dict[str, ir.Table]:
+    """Every relation of a folder (by file stem) or a DuckDB file, by name."""
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".parquet", ".csv"))
+        twice = {file.stem for file in files if sum(other.stem == file.stem for other in files) > 1}
+        if twice:
+            raise WarehouseError(f"{path} has both a Parquet and a CSV file for {', '.join(sorted(twice))}; keep one")
+        return {file.stem: _read_file(connection, file) for file in files}
+    if path.is_file():
+        quoted = str(path).replace("'", "''")
+        connection.raw_sql(f"ATTACH '{quoted}' AS given (READ_ONLY)")
+        names = connection.list_tables(database="given.main")
+        return {name: connection.table(name, database="given.main") for name in names}
+    raise WarehouseError(
+        f"{path} does not exist; expected a folder of Parquet or CSV files named after the source tables, "
+        "a DuckDB file or a mapping file (*.toml)"
+    )
+
+
+def _read_file(connection: ibis.BaseBackend, file: Path) -> ir.Table:
+    name = file.stem
+    try:
+        if file.suffix.lower() == ".parquet":
+            return connection.read_parquet(file, table_name=name)
+        # Every cell is read as text: SOURCES, not the first rows of a file, says what a column is.
+        return connection.read_csv(file, table_name=name, all_varchar=True, header=True)
+    except duckdb.Error as error:
+        first = str(error).strip().splitlines()[0]
+        raise WarehouseError(f"{file} cannot be read as {file.suffix[1:].upper()}: {first}") from error
+
+
+def _mapped(
+    connection: ibis.BaseBackend, path: Path, name: str, mapped: MappedSource, relations: dict[str, ir.Table]
+) -> ir.Table:
+    if mapped.relation is not None:
+        if mapped.relation not in relations:
+            raise WarehouseError(
+                f"{path}, source.{name}: the connection has no relation `{mapped.relation}`; "
+                f"it has {', '.join(relations) or 'none'}"
+            )
+        rows = relations[mapped.relation]
+    else:
+        try:
+            rows = connection.sql(mapped.sql)
+        except (duckdb.Error, ibis.IbisError) as error:
+            raise WarehouseError(f"{path}, source.{name}: the SQL fails: {str(error).strip()}") from error
+    absent = [given for given in mapped.columns.values() if given not in rows.columns]
+    if absent:
+        raise WarehouseError(
+            f"{path}, source.{name}: no column {', '.join(f'`{given}`' for given in absent)}; "
+            f"there is {', '.join(rows.columns)}"
+        )
+    rows = rows.mutate(**{ours: rows[given] for ours, given in mapped.columns.items()})
+    return rows.mutate(
+        **{
+            column: rows[column].cast("string").cases(*words.items(), else_=rows[column].cast("string"))
+            for column, words in mapped.values.items()
+        }
+    )
+
+
+def _load(
+    connection: ibis.BaseBackend,
+    location: str,
+    raw: dict[str, ir.Table],
+    loaded_on: date,
+    bad_share: float,
+) -> Warehouse:
+    missing = [name for name, source in SOURCES.items() if source.required and name not in raw]
+    if missing:
+        raise WarehouseError(
+            f"{location} has no table {', '.join(missing)}; accounts and subscriptions are required, "
+            f"found {', '.join(sorted(raw)) or 'none of the source tables'}"
+        )
+    _require_columns(location, raw)
+    tables: dict[str, ir.Table] = {}
+    loaded: dict[str, Loaded] = {}
+    bad_rows: list[pd.DataFrame] = []
+    for name, source in SOURCES.items():
+        if name not in raw:
+            continue
+        checked = checked_table(connection, raw[name], source, tables.get("accounts"), loaded_on)
+        found, bad = found_in(checked, raw[name], source)
+        if found.rows == 0 and source.required:
+            raise WarehouseError(f"{location}: {name} is empty; expected at least one row")
+        if found.rows and found.bad > bad_share * found.rows:
+            worst = bad.groupby(["column", "rule"]).size().sort_values(ascending=False).head(3)
+            listed = "; ".join(f"{column}: {rule} ({n} rows)" for (column, rule), n in worst.items())
+            raise WarehouseError(
+                f"{location}: {found.bad} of {found.rows} rows of {name} are bad, more than the "
+                f"{bad_share:.0%} allowed (bad_share): {listed}"
+            )
+        bad_rows.append(bad)
+        loaded[name] = found
+        if found.rows > found.bad:
+            tables[name] = checked.filter(checked.rule.isnull()).drop("column", "rule", "value", "rank")
+    quarantine = pd.concat(bad_rows, ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
+    return Warehouse(location, connection, tables, loaded, quarantine)
+
+
+def _require_columns(location: str, raw: dict[str, ir.Table]) -> None:
+    faults = [
+        f"{name}.{column.name}"
+        for name, source in SOURCES.items()
+        if name in raw
+        for column in source.columns
+        if column.required and column.name not in raw[name].columns
+    ]
+    if faults:
+        raise WarehouseError(
+            f"{location} lacks the required column{'s' if len(faults) > 1 else ''} {', '.join(faults)}; "
+            "add them to the export, or map them in a mapping file"
+        )

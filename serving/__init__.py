@@ -1,0 +1,1 @@
+"""Who needs a person today, why, and what to do."""
