@@ -10,6 +10,8 @@ import pandas as pd
 
 from features.sources import TYPES, Column, Kind, Source
 
+FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_rank")
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -36,23 +38,23 @@ def checked_table(
     columns = [column.name for column in source.columns if column.name in typed.columns]
     judged = typed.select(
         *columns,
-        column=ibis.cases(*((fault, ibis.literal(column)) for column, _, fault, _ in faults)),
-        rule=ibis.cases(*((fault, ibis.literal(rule)) for _, rule, fault, _ in faults)),
-        value=ibis.cases(*((fault, value.cast("string")) for _, _, fault, value in faults)),
+        fault_column=ibis.cases(*((fault, ibis.literal(column)) for column, _, fault, _ in faults)),
+        fault_rule=ibis.cases(*((fault, ibis.literal(rule)) for _, rule, fault, _ in faults)),
+        fault_value=ibis.cases(*((fault, value.cast("string")) for _, _, fault, value in faults)),
     )
     if source.key:
-        order = [judged.rule.notnull(), judged.known_at, *(judged[name] for name in columns)]
+        order = [judged.fault_rule.notnull(), judged.known_at, *(judged[name] for name in columns)]
         judged = judged.mutate(
-            rank=ibis.row_number().over(group_by=[judged[key] for key in source.key], order_by=order)
+            fault_rank=ibis.row_number().over(group_by=[judged[key] for key in source.key], order_by=order)
         )
-        again = (judged["rank"] > 0) & judged.rule.isnull()
+        again = (judged.fault_rank > 0) & judged.fault_rule.isnull()
         judged = judged.mutate(
-            column=again.ifelse(source.key[0], judged.column),
-            rule=again.ifelse("duplicate key", judged.rule),
-            value=again.ifelse(judged[source.key[0]], judged.value),
+            fault_column=again.ifelse(source.key[0], judged.fault_column),
+            fault_rule=again.ifelse("duplicate key", judged.fault_rule),
+            fault_value=again.ifelse(judged[source.key[0]], judged.fault_value),
         )
     else:
-        judged = judged.mutate(rank=ibis.literal(0))
+        judged = judged.mutate(fault_rank=ibis.literal(0))
     return connection.create_table(f"checked_{source.name}", judged)
 
 
@@ -63,6 +65,10 @@ def _typed(rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Tabl
         **{column.name: _cast(rows[column.name], column) for column in given},
         **{f"raw_{column.name}": rows[column.name].cast("string") for column in given},
     )
+    for column in source.columns:
+        if column.default is not None:
+            cell = typed[column.name] if column in given else ibis.null(TYPES[column.kind])
+            typed = typed.mutate(**{column.name: cell.coalesce(column.default)})
     if "known_at" not in typed.columns:
         typed = typed.mutate(known_at=ibis.null("timestamp"), raw_known_at=ibis.null("string"))
     if source.event is not None:
@@ -124,7 +130,7 @@ def _faults(typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) ->
 
 
 def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:
-    good = checked.rule.isnull()
+    good = checked.fault_rule.isnull()
     sums = checked.agg(
         rows=checked.count(),
         bad=checked.count(where=~good),
@@ -136,7 +142,7 @@ def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, 
     found = Loaded(
         rows=int(row["rows"]),
         bad=int(row["bad"]),
-        missing_columns=tuple(name for name in names if name not in raw.columns and name != "known_at"),
+        missing_columns=tuple(name for name in names if name not in raw.columns and name not in checked.columns),
         extra_columns=tuple(name for name in raw.columns if name not in names),
         first=None if pd.isna(row["first"]) else row["first"].date(),
         last=None if pd.isna(row["last"]) else row["last"].date(),
@@ -146,5 +152,5 @@ def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, 
         (checked[name].cast("string").coalesce("") for name in (source.key or ("account_id",))),
     )
     bad = checked.filter(~good)
-    listed = bad.select(table=ibis.literal(source.name), key=key, column=bad["column"], rule=bad.rule, value=bad.value)
+    listed = bad.select(table=ibis.literal(source.name), key=key, column=bad.fault_column, rule=bad.fault_rule, value=bad.fault_value)
     return found, listed.to_pandas()

@@ -5,7 +5,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from features.asof import observe
 from features.revenue import paid_on, terms
+from features.sources import SOURCES
 from features.warehouse import Warehouse
 
 
@@ -34,6 +36,21 @@ def cohort(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
     """The eligible accounts on `as_of`: paying, and no notice of cancellation known. `account_id`, `as_of`."""
     accounts = paying(warehouse, as_of)
     return accounts.loc[~accounts["notice"], ["account_id", "as_of"]].reset_index(drop=True)
+
+
+def attributes(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
+    """What every account is called and who looks after it, as known before `as_of`: `account_id`, `name`, `owner`.
+
+    The newest row speaks; what it does not say is empty text.
+    """
+    rows = observe(warehouse.tables["accounts"], SOURCES["accounts"], as_of)
+    rows = rows.mutate(newest=rows.instant.min().over(group_by=rows.account_id))
+    newest = rows.filter(rows.instant == rows.newest)
+    named = newest.group_by("account_id").agg(
+        name=newest["name"].max().fill_null(""), owner=newest["owner"].max().fill_null("")
+    )
+    frame: pd.DataFrame = named.order_by("account_id").to_pandas()
+    return frame
 
 
 def spine(warehouse: Warehouse, dates: Sequence[date]) -> pd.DataFrame:

@@ -23,6 +23,9 @@ from features.warehouse import Warehouse
 
 Progress = Callable[[float, str], None]
 
+DIGITS = 6
+"""Sums and means are rounded to so many decimals: an engine adds in any order, and the order of rows is nothing."""
+
 
 def snapshot(
     warehouse: Warehouse,
@@ -195,9 +198,9 @@ def _plain(rows: ir.Table, node: Measure) -> ir.Value:
     value = node.rows.resolve(rows)
     match node.op:
         case "total":
-            return value.sum(where=fits).fill_null(0)
+            return value.sum(where=fits).fill_null(0).cast("float64").round(DIGITS)
         case "mean":
-            return value.mean(where=fits)
+            return value.mean(where=fits).cast("float64").round(DIGITS)
         case "smallest":
             return value.min(where=fits)
         case _:

@@ -31,7 +31,10 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a source. `low`/`high` are inclusive bounds of a number; `values` the words allowed."""
+    """One column of a source.
+
+    `low`/`high` are inclusive bounds of a number, `values` the words allowed, `default` what an absent cell means.
+    """
 
     name: str
     kind: Kind
@@ -40,6 +43,7 @@ class Column:
     values: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    default: float | None = None
 
     @property
     def age(self) -> str:
@@ -163,7 +167,7 @@ SOURCES: dict[str, Source] = {
                 _id("user_id"),
                 _text("team"),
                 _text("feature"),
-                _number("quantity", low=0),
+                Column("quantity", Kind.NUMBER, low=0, default=1),
             ),
             in_order=(("event_at", "known_at"),),
         ),

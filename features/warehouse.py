@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.check import Loaded, checked_table, found_in
+from features.check import FAULT_COLUMNS, Loaded, checked_table, found_in
 from features.mapping import MappedSource, read_mapping
 from features.sources import SOURCES
 
@@ -78,7 +78,9 @@ def open_warehouse(location: str, *, loaded_on: date, bad_share: float | None = 
 
     Rows that claim to be known after `loaded_on` are quarantined. Raises `WarehouseError` or `MappingError`.
     """
-    connection = ibis.duckdb.connect(TimeZone="UTC")
+    connection = ibis.duckdb.connect()
+    if connection.raw_sql("SELECT current_setting('TimeZone')").fetchall() != [("UTC",)]:
+        connection.raw_sql("SET TimeZone = 'UTC'")  # needed, and possible, only where a zone library is loaded
     connection.raw_sql("SET preserve_insertion_order = false")
     try:
         raw, limit = _raw_tables(connection, location)
@@ -149,7 +151,8 @@ def _mapped(
         rows = relations[mapped.relation]
     else:
         try:
-            rows = connection.sql(mapped.sql)
+            connection.raw_sql(f"CREATE VIEW mapped_{name} AS {(mapped.sql or '').strip().rstrip(';')}")
+            rows = connection.table(f"mapped_{name}")
         except (duckdb.Error, ibis.IbisError) as error:
             raise WarehouseError(f"{path}, source.{name}: the SQL fails: {str(error).strip()}") from error
     absent = [given for given in mapped.columns.values() if given not in rows.columns]
@@ -201,7 +204,7 @@ def _load(
         bad_rows.append(bad)
         loaded[name] = found
         if found.rows > found.bad:
-            tables[name] = checked.filter(checked.rule.isnull()).drop("column", "rule", "value", "rank")
+            tables[name] = checked.filter(checked.fault_rule.isnull()).drop(*FAULT_COLUMNS)
     quarantine = pd.concat(bad_rows, ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
     return Warehouse(location, connection, tables, loaded, quarantine)
 

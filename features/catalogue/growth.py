@@ -95,6 +95,17 @@ FEATURES = (
         empty=0,
     ),
     Feature(
+        name="upsell_signals_28d",
+        source="signals",
+        measure=count(last(28), where=_.kind == "upsell_interest"),
+        label="Reports of interest in more, in four weeks",
+        words="{upsell_signals_28d} {upsell_signals_28d:report|reports} of interest in more in the last four weeks",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.ROOM_TO_GROW,
+        empty=0,
+    ),
+    Feature(
         name="more_seats_mentions_180d",
         source="tickets",
         measure=count(last(180), where=_.text_more_seats),

@@ -89,7 +89,7 @@ FEATURES = (
     Feature(
         name="events_28d",
         source="usage",
-        measure=total(_.quantity.fill_null(1.0), last(28)),
+        measure=total(_.quantity, last(28)),
         label="Product events in four weeks",
         words="{events_28d} product events in the last four weeks",
         unit=Unit.COUNT,
@@ -100,7 +100,7 @@ FEATURES = (
     Feature(
         name="events_7d",
         source="usage",
-        measure=total(_.quantity.fill_null(1.0), last(7)),
+        measure=total(_.quantity, last(7)),
         label="Product events in a week",
         words="{events_7d} product events in the last week",
         unit=Unit.COUNT,
@@ -111,7 +111,7 @@ FEATURES = (
     Feature(
         name="events_84d_before",
         source="usage",
-        measure=total(_.quantity.fill_null(1.0), between(28, 112)) / 3,
+        measure=total(_.quantity, between(28, 112)) / 3,
         label="Product events per four weeks, in the twelve weeks before",
         words="{events_84d_before} product events per four weeks in the twelve weeks before",
         unit=Unit.COUNT,
