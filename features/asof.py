@@ -17,7 +17,9 @@ def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
 
     A row is visible iff `known_at < as_of`; a value learnt later than its row is null until its own date has
     passed; a date column `x_at` or `x_on` becomes `x_age` (1 = yesterday; negative = announced for the future).
-    `instant` is the row's age in seconds, for ordering only. Columns that the table lacks are null.
+    `event_age` is
+    the age of the row's `known_at` where the source does not say when it happened; `instant` is the row's age in
+    seconds, for ordering only. Columns that the table lacks are null.
     """
     midnight = ibis.timestamp(as_of.isoformat())
     seen = rows.filter(rows.known_at < midnight)
@@ -30,6 +32,7 @@ def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
     for name in set(rows.columns) - {column.name for column in source.columns}:
         columns[name] = _reading(seen, name, source, midnight)
     moment = seen[source.event] if source.event else seen.known_at
+    columns["event_age"] = _age(moment, as_of)
     columns["instant"] = (midnight.epoch_seconds() - moment.epoch_seconds()).cast("int64")
     return seen.select(**columns)
 

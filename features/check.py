@@ -152,5 +152,7 @@ def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, 
         (checked[name].cast("string").coalesce("") for name in (source.key or ("account_id",))),
     )
     bad = checked.filter(~good)
-    listed = bad.select(table=ibis.literal(source.name), key=key, column=bad.fault_column, rule=bad.fault_rule, value=bad.fault_value)
+    listed = bad.select(
+        table=ibis.literal(source.name), key=key, column=bad.fault_column, rule=bad.fault_rule, value=bad.fault_value
+    )
     return found, listed.to_pandas()

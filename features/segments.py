@@ -55,8 +55,11 @@ class Thresholds(_Strict):
     stage: _Stage
 
 
+SHIPPED = Path(__file__).with_name("segments.toml")
+
+
 @cache
-def thresholds(path: Path = Path(__file__).with_name("segments.toml")) -> Thresholds:
+def thresholds(path: Path = SHIPPED) -> Thresholds:
     """The thresholds in a TOML file; pydantic's `ValidationError` names every fault."""
     return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 

@@ -66,7 +66,8 @@ class Warehouse:
         if not self.first_day < as_of <= self.last_day + timedelta(days=31):
             raise WarehouseError(
                 f"as_of {as_of} lies outside the data: expected a date from "
-                f"{self.first_day + timedelta(days=1)} to {self.last_day + timedelta(days=31)} (the tables were last updated on {self.last_day})"
+                f"{self.first_day + timedelta(days=1)} to "
+                f"{self.last_day + timedelta(days=31)} (the tables were last updated on {self.last_day})"
             )
 
     def close(self) -> None:

@@ -1,7 +1,11 @@
 """One account x outcome x `as_of`: how likely, how much money, and why."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
+
+import pandas as pd
 
 from features.feature import Reason
 
@@ -39,3 +43,34 @@ class Score:
     base: float
     drivers: tuple[Driver, ...]
     playbooks: tuple[str, ...]
+
+
+def score_document(score: Score) -> dict[str, Any]:
+    """A score as JSON has it: plain types, reasons by name."""
+    document = asdict(score)
+    document["as_of"] = score.as_of.isoformat()
+    document["playbooks"] = list(score.playbooks)
+    document["drivers"] = [driver_document(driver) for driver in score.drivers]
+    return document
+
+
+def driver_document(driver: Driver) -> dict[str, Any]:
+    """A driver as JSON has it."""
+    return {
+        "reason": driver.reason.value,
+        "words": driver.words,
+        "share": driver.share,
+        "features": list(driver.features),
+    }
+
+
+def scores_frame(scores: list[Score]) -> pd.DataFrame:
+    """The scores file: one row a score, `drivers` and `playbooks` as JSON text."""
+    rows = []
+    for score in scores:
+        document = score_document(score)
+        document["as_of"] = pd.Timestamp(score.as_of).as_unit("us")
+        document["drivers"] = json.dumps(document["drivers"], ensure_ascii=False)
+        document["playbooks"] = json.dumps(document["playbooks"])
+        rows.append(document)
+    return pd.DataFrame(rows, columns=list(Score.__dataclass_fields__))

@@ -70,7 +70,8 @@ FEATURES = (
         source="subscriptions",
         measure=change(of("seats"), of("seats_180d_before")),
         label="Seats, change in half a year",
-        words="Seats {seats_change_180d:fell|rose} {seats_change_180d:abs} in half a year, {seats_180d_before} to {seats}",
+        words="Seats {seats_change_180d:fell|rose} {seats_change_180d:abs} in half a year, "
+        "{seats_180d_before} to {seats}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.BUDGET_PRESSURE,
@@ -247,7 +248,8 @@ FEATURES = (
         source="signals",
         measure=count(last(180), where=_.kind.isin(["budget", "consolidation"])),
         label="Reports of budget pressure in 180 days",
-        words="{budget_signals_180d} {budget_signals_180d:report|reports} of budget pressure or consolidation in 180 days",
+        words="{budget_signals_180d} {budget_signals_180d:report|reports} of budget pressure or consolidation "
+        "in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.BUDGET_PRESSURE,

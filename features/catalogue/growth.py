@@ -110,7 +110,8 @@ FEATURES = (
         source="tickets",
         measure=count(last(180), where=_.text_more_seats),
         label="Tickets that ask for more seats in 180 days",
-        words="{more_seats_mentions_180d} {more_seats_mentions_180d:ticket asks|tickets ask} for more seats in 180 days",
+        words="{more_seats_mentions_180d} {more_seats_mentions_180d:ticket asks|tickets ask} for more seats "
+        "in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,

@@ -135,7 +135,8 @@ FEATURES = (
         source="tickets",
         measure=count(last(180), where=_.text_competitor),
         label="Tickets that name alternatives in 180 days",
-        words="{competitor_mentions_180d} {competitor_mentions_180d:ticket names|tickets name} an alternative in 180 days",
+        words="{competitor_mentions_180d} {competitor_mentions_180d:ticket names|tickets name} an alternative "
+        "in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
@@ -146,8 +147,8 @@ FEATURES = (
         source="tickets",
         measure=count(last(180), where=_.text_budget | _.text_downgrade),
         label="Tickets about budget or downgrade in 180 days",
-        words="{budget_mentions_180d} {budget_mentions_180d:ticket speaks|tickets speak} of budget or a smaller plan in "
-        "180 days",
+        words="{budget_mentions_180d} {budget_mentions_180d:ticket speaks|tickets speak} of budget or a smaller plan "
+        "in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.BUDGET_PRESSURE,

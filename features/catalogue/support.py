@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, last, largest, latest, mean, of, smallest
+from features.measure import between, change, count, largest, last, latest, mean, of, smallest
 
 _SEVERE = _.severity.isin(["high", "urgent"])
 

@@ -45,7 +45,8 @@ FEATURES = (
         source="usage",
         measure=distinct(_.user_id, between(28, 35)),
         label="Weekly active users, four weeks ago",
-        words="{active_users_7d_before} {active_users_7d_before:person|people} used the product in the week four weeks ago",
+        words="{active_users_7d_before} {active_users_7d_before:person|people} used the product in the week "
+        "four weeks ago",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,

@@ -57,9 +57,7 @@ class Billing:
         amount = np.minimum(_UNIT_PRICE * over[billed], 0.04 * week.arr[who[billed]])
         self._bill(week, rng, who[billed], week.moments(rng, who[billed]), np.maximum(amount, 20), "overage")
 
-    def _bill(
-        self, week: Week, rng: np.random.Generator, who: Ints, issued: Floats, amount: Floats, kind: str
-    ) -> None:
+    def _bill(self, week: Week, rng: np.random.Generator, who: Ints, issued: Floats, amount: Floats, kind: str) -> None:
         if not who.size:
             return
         card = self._roster.pays_by_card[who]

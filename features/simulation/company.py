@@ -187,8 +187,7 @@ def _quiet(share: float, doing: str) -> None:
 def _check(directory: Path, accounts: int, months: int) -> None:
     if accounts < FEWEST_ACCOUNTS:
         raise SimulationError(
-            f"expected at least {FEWEST_ACCOUNTS} accounts, found {accounts}: ask for more, "
-            "rates need a population"
+            f"expected at least {FEWEST_ACCOUNTS} accounts, found {accounts}: ask for more, rates need a population"
         )
     if months < FEWEST_MONTHS:
         raise SimulationError(

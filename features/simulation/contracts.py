@@ -45,9 +45,7 @@ class Contracts:
         signed = self._roster.signs_at[who]
         years = np.maximum(0, np.floor((opens - signed) / 365))
         shrink = np.exp(-0.05 * years)
-        self.arr[who] = np.maximum(
-            self.arr[who] * shrink, np.array([3e3, 2e4, 8e4])[self._roster.segment[who]]
-        )
+        self.arr[who] = np.maximum(self.arr[who] * shrink, np.array([3e3, 2e4, 8e4])[self._roster.segment[who]])
         self.seats[who] = np.maximum(3, np.rint(self.seats[who] * shrink))
         self._open(who, signed, signed + np.floor(rng.random(who.size) * 11))
         for _ in range(40):
@@ -57,9 +55,7 @@ class Contracts:
             growth = np.exp(0.05 + 0.08 * rng.standard_normal(due.size))
             early = np.where(self._roster.auto_renew[due], 0, 2 + 38 * rng.random(due.size))
             starts = self.term_end[due]
-            self.renew(
-                due, starts - early, starts, self.arr[due] * growth, self.seats[due] * growth, self.plan[due]
-            )
+            self.renew(due, starts - early, starts, self.arr[due] * growth, self.seats[due] * growth, self.plan[due])
         self.decides_at[who] = np.where(
             self.settled[who], self.decides_at[who], np.maximum(self.decides_at[who], opens)
         )
@@ -112,9 +108,7 @@ class Contracts:
             ended_known_at=signed[rolling],
         )
         self._former_end[accounts], self._signed_at[accounts] = ends, signed
-        self._set(
-            accounts, starts, arr, seats, plan, self.discount[accounts] if discount is None else discount
-        )
+        self._set(accounts, starts, arr, seats, plan, self.discount[accounts] if discount is None else discount)
         self._begin_term(accounts, ends)
         self._write(accounts, signed, starts)
 
@@ -131,9 +125,7 @@ class Contracts:
         """Ends the service; `notice` is NaN where nobody said so beforehand, `returns` infinite where for
         good.
         """
-        self._journal.learn(
-            "subscriptions", self.row[accounts], notice_at=notice, ended_on=stops, ended_known_at=noted
-        )
+        self._journal.learn("subscriptions", self.row[accounts], notice_at=notice, ended_on=stops, ended_known_at=noted)
         self.until[accounts], self.returns_at[accounts] = stops, returns
         self.leaves_from[accounts], self.settled[accounts] = decided, True
 
@@ -153,9 +145,7 @@ class Contracts:
         out: Bools = running & ~self.settled & (opens >= self._changes_at) & (opens >= self._signed_at)
         return out
 
-    def _set(
-        self, accounts: Ints, starts: Floats, arr: Floats, seats: Floats, plan: Ints, discount: Floats
-    ) -> None:
+    def _set(self, accounts: Ints, starts: Floats, arr: Floats, seats: Floats, plan: Ints, discount: Floats) -> None:
         self._former_arr[accounts], self._former_seats[accounts] = self.arr[accounts], self.seats[accounts]
         self._changes_at[accounts] = starts
         self.arr[accounts] = np.round(arr, 2)

@@ -70,9 +70,7 @@ class Deals:
 
     def _close(self, rows: Ints, at: Floats, won: Floats) -> None:
         self._journal.learn("opportunities", rows, closed_at=at, won=won)
-        self._closed.update(
-            zip(rows.tolist(), zip(at.tolist(), (won == 1).tolist(), strict=True), strict=True)
-        )
+        self._closed.update(zip(rows.tolist(), zip(at.tolist(), (won == 1).tolist(), strict=True), strict=True))
 
     def _close_renewals(self, choices: Choices) -> None:
         for who, at, won in (
@@ -116,11 +114,7 @@ class Deals:
         """Monthly plans may give seats back at any time, terms seldom may."""
         contracts, who = self._contracts, week.accounts
         monthly = np.isnan(contracts.term_end[who])
-        rate = (
-            np.where(monthly, 0.10, 0.006)
-            / 52
-            * np.exp(0.9 * week.lately("budget") - 0.5 * week.lately("value"))
-        )
+        rate = np.where(monthly, 0.10, 0.006) / 52 * np.exp(0.9 * week.lately("budget") - 0.5 * week.lately("value"))
         chance = rng.random((who.size, 2))
         able = contracts.open_to_change(week.opens)[who] & (contracts.seats[who] > 3)
         hit = able & (chance[:, 0] < rate)

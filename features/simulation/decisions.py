@@ -135,15 +135,11 @@ class Decisions:
         rolling = self._roster.auto_renew[who]
         latest = np.where(renewal & rolling, ends - 30.5, stops - 1)
         notice = at + chance[:, 1] ** 2 * np.maximum(0, np.minimum(latest - at, 45))
-        spoken = np.where(
-            renewal, rolling | (chance[:, 2] < 0.5), np.where(monthly, True, chance[:, 2] < 0.6)
-        )
+        spoken = np.where(renewal, rolling | (chance[:, 2] < 0.5), np.where(monthly, True, chance[:, 2] < 0.6))
         notice = np.where(spoken & (notice < stops), notice, NEVER)
         return stops, notice
 
-    def _renew(
-        self, week: Week, rng: np.random.Generator, renewing: Bools, moments: Floats
-    ) -> tuple[Ints, Floats]:
+    def _renew(self, week: Week, rng: np.random.Generator, renewing: Bools, moments: Floats) -> tuple[Ints, Floats]:
         contracts = self._contracts
         who, at = week.accounts[renewing], moments[renewing]
         if not who.size:
@@ -162,17 +158,13 @@ class Decisions:
         contracts.renew(who, signed, starts, arr, seats, plan, discount)
         return who, signed
 
-    def _terms(
-        self, week: Week, rng: np.random.Generator, who: Ints
-    ) -> tuple[Floats, Floats, Ints, Floats, Bools]:
+    def _terms(self, week: Week, rng: np.random.Generator, who: Ints) -> tuple[Floats, Floats, Ints, Floats, Bools]:
         contracts = self._contracts
         value, _, _, budget, _, growth = week.trend[who].T
         chance = rng.random((who.size, 4))
         noise = 0.6 * rng.standard_normal((who.size, 2))
         less = chance[:, 0] < sigmoid(-2.75 + 0.9 * budget - 0.6 * value - 0.4 * growth + noise[:, 0])
-        more = ~less & (
-            chance[:, 1] < sigmoid(-2.2 + 1.0 * growth + 0.5 * value - 0.6 * budget + noise[:, 1])
-        )
+        more = ~less & (chance[:, 1] < sigmoid(-2.2 + 1.0 * growth + 0.5 * value - 0.6 * budget + noise[:, 1]))
         cut, rise = 0.55 + 0.32 * chance[:, 2], 1.08 + 0.42 * chance[:, 2] ** 1.5
         by_seats = chance[:, 3] < 0.65
         uplift = np.where(chance[:, 2] < 0.6, 1 + 0.035 * chance[:, 3], 1.0)

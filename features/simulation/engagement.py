@@ -72,8 +72,7 @@ class Engagement:
             "touchpoints",
             account_id=account,
             event_at=at,
-            known_at=at
-            + np.where(chance[:, 3] < 0.75, 0.1 * chance[:, 3], 6 * np.abs(chance[:, 3] - 0.75) ** 0.5),
+            known_at=at + np.where(chance[:, 3] < 0.75, 0.1 * chance[:, 3], 6 * np.abs(chance[:, 3] - 0.75) ** 0.5),
             kind=kind,
             contact_id=self._people.contact(account, place, week.opens),
             attended=(chance[:, 1] < sigmoid(_ATTENDS[kind] + silent + noise)).astype(np.float64),

@@ -107,9 +107,7 @@ def _filled(column: Column, value: Value, size: int) -> npt.NDArray[np.generic]:
     return np.full(size, -1 if value is None else np.asarray(value), dtype=np.int32)
 
 
-def _blank(
-    column: Column, values: npt.NDArray[np.generic], late: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.generic]:
+def _blank(column: Column, values: npt.NDArray[np.generic], late: npt.NDArray[np.bool_]) -> npt.NDArray[np.generic]:
     out = values.copy()
     out[late] = _filled(column, None, int(late.sum()))
     return out
@@ -138,9 +136,7 @@ def _arrow(column: Column, columns: Mapping[str, npt.NDArray[np.generic]], name:
     if not column.within:
         return _padded(numbers, column.width, column.prefix)
     owner = pa.array(columns[column.within][keep].astype(np.int64))
-    return pc.binary_join_element_wise(
-        _padded(owner, 5, "acc-"), _padded(numbers, column.width, column.prefix), "-"
-    )
+    return pc.binary_join_element_wise(_padded(owner, 5, "acc-"), _padded(numbers, column.width, column.prefix), "-")
 
 
 def _numbers(values: Floats, column: Number) -> pa.Array:

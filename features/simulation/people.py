@@ -91,9 +91,7 @@ class People:
         rate[week.struck("champion_left"), 0] = 0.92
         rate[week.struck("sponsor_silent"), 1] = 0.35
         rate[week.struck("reorganised"), :4] = 0.30
-        row, place = np.nonzero(
-            (self._row[who] >= 0) & (chance < rate) & (self._known_from[who] <= week.opens)
-        )
+        row, place = np.nonzero((self._row[who] >= 0) & (chance < rate) & (self._known_from[who] <= week.opens))
         gone = who[row]
         if not gone.size:
             return

@@ -62,9 +62,7 @@ def incumbents_of(accounts: int, months: int) -> int:
     return -(-accounts * 100 // (100 + ARRIVALS_PER_HUNDRED * months))
 
 
-def _lognormal(
-    streams: Streams, purpose: str, rows: tuple[tuple[float, float, int, int], ...], of: Ints
-) -> Floats:
+def _lognormal(streams: Streams, purpose: str, rows: tuple[tuple[float, float, int, int], ...], of: Ints) -> Floats:
     middle, spread, low, high = np.array(rows)[of].T
     drawn = middle * np.exp(spread * streams.at(purpose).standard_normal(of.size))
     out: Floats = np.clip(drawn, low, high)
@@ -75,9 +73,7 @@ def _signing(streams: Streams, window: Window, incumbents: int, size: int) -> Fl
     tenure = 20 + 2200 * streams.at("tenure").random(incumbents) ** 1.9
     before = np.floor(window.opens - tenure)
     newcomer = np.arange(size - incumbents)
-    months = (
-        (newcomer + streams.at("arrival").random(newcomer.size)) * 100 / (incumbents * ARRIVALS_PER_HUNDRED)
-    )
+    months = (newcomer + streams.at("arrival").random(newcomer.size)) * 100 / (incumbents * ARRIVALS_PER_HUNDRED)
     opens = np.full(newcomer.size, window.opens)
     whole = np.floor(months).astype(np.int64)
     first, following = add_months(opens, whole), add_months(opens, whole + 1)
@@ -169,18 +165,10 @@ class Register:
         rng = self._streams.at("register", week.number)
         chance = rng.random((week.accounts.size, 3))
         handed, counted, promoted = chance[:, 0] < 0.004, chance[:, 1] < 0.012, chance[:, 2] < 0.0004
-        growth = (
-            1
-            + 0.06 * week.state("growth")
-            - 0.03 * week.state("budget")
-            + 0.05 * rng.standard_normal(handed.size)
-        )
+        growth = 1 + 0.06 * week.state("growth") - 0.03 * week.state("budget") + 0.05 * rng.standard_normal(handed.size)
         who = week.accounts
         colleagues = np.array([8, 9, 12])[self._roster.segment[who]]
-        new = (
-            self._roster.segment[who] * 100
-            + (self.owner[who] + 1 + rng.integers(0, 5, who.size)) % colleagues
-        )
+        new = self._roster.segment[who] * 100 + (self.owner[who] + 1 + rng.integers(0, 5, who.size)) % colleagues
         self.owner[who[handed]] = new[handed]
         grown = np.maximum(2, np.rint(self._employees[who] * np.clip(growth, 0.7, 1.4)))
         self._employees[who[counted]] = grown[counted]

@@ -112,9 +112,7 @@ class Success:
         now[:, 1:] &= self._reached[young, :-1] | (chance[:, 1:] < 0.05)
         for number in range(len(MILESTONES)):
             done = now[:, number]
-            self._journal.learn(
-                "milestones", self._step[young[done], number], reached_at=moments[done, number]
-            )
+            self._journal.learn("milestones", self._step[young[done], number], reached_at=moments[done, number])
             self._reached[young[done], number] = True
 
     def _measure(self, week: Week, rng: np.random.Generator) -> None:

@@ -30,9 +30,7 @@ class Support:
         rng = self._streams.at("support", week.number)
         who = week.accounts
         trouble, value = week.state("trouble"), week.state("value")
-        rate = (
-            0.045 * np.sqrt(week.seats[who]) * np.exp(0.55 * trouble + 0.10 * value - 0.4 * week.leaving[who])
-        )
+        rate = 0.045 * np.sqrt(week.seats[who]) * np.exp(0.55 * trouble + 0.10 * value - 0.4 * week.leaving[who])
         rate *= np.exp(0.3 * self._roster.habit[who]) * np.where(week.age() < 13, 1.8, 1.0)
         rate *= np.exp(0.5 * season(week.opens))
         account = np.repeat(who, rng.poisson(np.minimum(rate, 6)))
@@ -46,15 +44,9 @@ class Support:
         felt = 0.45 * week.states[account, 0] + 0.3 * week.states[account, 1] - 0.5 * week.states[account, 2]
         slow = np.log1p(np.nan_to_num(solved - opened, nan=20.0)) - 1.2
         opinion = (
-            4.1
-            + 0.55 * felt
-            - 0.45 * slow
-            - 0.5 * np.isfinite(reopened)
-            + 0.8 * rng.standard_normal(account.size)
+            4.1 + 0.55 * felt - 0.45 * slow - 0.5 * np.isfinite(reopened) + 0.8 * rng.standard_normal(account.size)
         )
-        rated = np.isfinite(solved) & (
-            rng.random(account.size) < sigmoid(-0.5 + 0.5 * week.states[account, 1])
-        )
+        rated = np.isfinite(solved) & (rng.random(account.size) < sigmoid(-0.5 + 0.5 * week.states[account, 1]))
         rated_at = np.where(rated, solved + 0.05 + 4 * rng.random(account.size) ** 2, NEVER)
         self._journal.add(
             "tickets",
@@ -117,23 +109,13 @@ class Support:
                 -5.2 - 0.9 * value,  # another supplier
                 -5.0 + 0.8 * budget,
                 -5.0 + 0.8 * compliance,
-                -6.0
-                - 0.6 * value
-                - 0.5 * relationship
-                + 0.5 * trouble
-                + 1.8 * week.leaving[account],  # cancelling
+                -6.0 - 0.6 * value - 0.5 * relationship + 0.5 * trouble + 1.8 * week.leaving[account],  # cancelling
             ],
             axis=1,
         )
         told = rng.random(hints.shape) < sigmoid(hints)
         hint = np.where(told.any(axis=1), told.argmax(axis=1), -1)
-        temper = (
-            0.6 * trouble
-            - 0.4 * value
-            - 0.3 * relationship
-            + 0.35 * severity
-            + rng.standard_normal(account.size)
-        )
+        temper = 0.6 * trouble - 0.4 * value - 0.3 * relationship + 0.35 * severity + rng.standard_normal(account.size)
         mood = np.searchsorted(np.array([-0.1, 1.1]), temper)
         draws = rng.integers(0, 2**31, (account.size, 4))
         texts = np.empty(account.size, dtype=object)

@@ -32,9 +32,7 @@ class Usage:
         self._roster, self._streams, self._journal = roster, streams, journal
         self._eager = 1.1 * streams.at("eager").standard_normal((size, MOST_USERS)).astype(np.float32)
         self._taste = 0.7 * streams.at("taste").standard_normal((size, len(FEATURES)))
-        self._team_size = np.maximum(
-            3, np.rint(roster.seats * (0.25 + 0.5 * streams.at("team").random(size)))
-        )
+        self._team_size = np.maximum(3, np.rint(roster.seats * (0.25 + 0.5 * streams.at("team").random(size))))
         self._broken = np.zeros((size, len(FEATURES)), dtype=np.bool_)
         self._mood = np.zeros(size)
         self.assigned = np.zeros(size)
@@ -109,22 +107,16 @@ class Usage:
     def _take_seats(self, week: Week, rng: np.random.Generator) -> None:
         who = week.accounts
         seats, now = week.seats[who], self.assigned[who]
-        share = sigmoid(
-            1.4 + 0.6 * week.lately("value") + 1.0 * week.lately("growth") + 0.4 * self._taste[who, 0]
-        )
+        share = sigmoid(1.4 + 0.6 * week.lately("value") + 1.0 * week.lately("growth") + 0.4 * self._taste[who, 0])
         target = np.minimum(seats, share * seats * 1.05) * (1 - 0.85 * np.exp(-(week.age() + 1) / 7))
-        target = np.where(
-            week.struck("team_joined"), np.minimum(seats, target + self._team_size[who]), target
-        )
+        target = np.where(week.struck("team_joined"), np.minimum(seats, target + self._team_size[who]), target)
         pace = np.where(target > now, 0.13, 0.035) * (0.6 + 0.8 * rng.random(who.size))
         self.assigned[who] = np.clip(now + pace * (target - now), 1, np.maximum(1, seats))
 
     def _break_features(self, week: Week, rng: np.random.Generator) -> None:
         who = week.accounts
         chance = rng.random((who.size, len(FEATURES)))
-        worry = (
-            0.004 * np.exp(0.9 * (week.state("trouble") - week.lately("value"))) + 0.03 * week.leaving[who]
-        )
+        worry = 0.004 * np.exp(0.9 * (week.state("trouble") - week.lately("value"))) + 0.03 * week.leaving[who]
         broken = self._broken[who] & (chance > 0.06)
         broken |= (chance > 1 - np.minimum(worry, 0.2)[:, None]) & (_THRESHOLD > 0)
         self._broken[who] = broken

@@ -15,9 +15,7 @@ from features.simulation.wording import comment_text
 
 _NPS, _CSAT, _CES, _PULSE = (SURVEY_KINDS.index(kind) for kind in ("nps", "csat", "ces", "pulse"))
 # By kind of survey: usual score, what a unit of satisfaction moves, spread, lowest and highest score.
-_SCALE = np.array(
-    [(7.5, 1.5, 1.7, 0, 10), (4.0, 0.55, 0.8, 1, 5), (5.2, 0.8, 1.1, 1, 7), (3.9, 0.55, 0.6, 1, 5)]
-)
+_SCALE = np.array([(7.5, 1.5, 1.7, 0, 10), (4.0, 0.55, 0.8, 1, 5), (5.2, 0.8, 1.1, 1, 7), (3.9, 0.55, 0.6, 1, 5)])
 _PULSE_RATE = np.array([0.03, 0.17, 0.23])
 _PLACES = np.array([0, 1, 4, 5, 2])
 
@@ -66,9 +64,7 @@ class Voice:
         self._judge(week, rng)
 
     def _satisfaction(self, week: Week, account: Ints) -> Floats:
-        value, relationship, trouble, budget, compliance, _ = (0.5 * week.states + 0.5 * week.trend)[
-            account
-        ].T
+        value, relationship, trouble, budget, compliance, _ = (0.5 * week.states + 0.5 * week.trend)[account].T
         out: Floats = 0.55 * value + 0.4 * relationship - 0.45 * trouble - 0.1 * budget - 0.15 * compliance
         return out
 
@@ -81,13 +77,9 @@ class Voice:
         willing = -0.2 + 0.75 * week.trend[account, 1] + 0.2 * (kind != _NPS) - 0.9 * week.leaving[account]
         answers = rng.random(size) < sigmoid(willing + 0.4 * rng.standard_normal(size))
         middle, moves, spread, low, high = _SCALE[kind].T
-        score = np.clip(
-            np.rint(middle + moves * satisfaction + spread * rng.standard_normal(size)), low, high
-        )
+        score = np.clip(np.rint(middle + moves * satisfaction + spread * rng.standard_normal(size)), low, high)
         commented = answers & (rng.random(size) < 0.4)
-        mood = np.where(
-            score <= low + 0.55 * (high - low), 2, np.where(score >= low + 0.8 * (high - low), 0, 1)
-        )
+        mood = np.where(score <= low + 0.55 * (high - low), 2, np.where(score >= low + 0.8 * (high - low), 0, 1))
         self._journal.add(
             "surveys",
             account_id=account,
@@ -131,9 +123,7 @@ class Voice:
         seen = 0.4 * week.trend[account, 0] + 0.5 * week.trend[account, 1] - 0.35 * week.trend[account, 2]
         seen += self._charity[owner] - 0.1 * week.trend[account, 3]
         middle, moves, spread, low, high = _SCALE[_PULSE]
-        score = np.clip(
-            np.rint(middle + moves * seen + spread * rng.standard_normal(account.size)), low, high
-        )
+        score = np.clip(np.rint(middle + moves * seen + spread * rng.standard_normal(account.size)), low, high)
         at = week.moments(rng, account)
         given = rng.random(account.size) < 0.9
         commented = given & (rng.random(account.size) < 0.3)

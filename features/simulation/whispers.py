@@ -68,18 +68,12 @@ class Whispers:
         draws = rng.integers(0, 2**31, (who.size, 2)).tolist()
         at = week.moments(rng, who)
         value = self._strength(week, rng, kind, who)
-        delay = np.where(
-            rng.random(who.size) < 0.5, 0.1 * rng.random(who.size), 20 * rng.random(who.size) ** 2
-        )
+        delay = np.where(rng.random(who.size) < 0.5, 0.1 * rng.random(who.size), 20 * rng.random(who.size) ** 2)
         outside = rng.random(who.size) < (0.4 if kind in ("sponsor_change", "reorganisation") else 0.08)
         owner = self._register.owner[who]
         authors, notes = np.empty(who.size, dtype=object), np.empty(who.size, dtype=object)
-        authors[:] = [
-            "vendor_a" if vendor else f"csm-{csm:03d}" for vendor, csm in zip(outside, owner, strict=True)
-        ]
-        notes[:] = [
-            signal_note(kind, float(strength), pick) for strength, pick in zip(value, draws, strict=True)
-        ]
+        authors[:] = ["vendor_a" if vendor else f"csm-{csm:03d}" for vendor, csm in zip(outside, owner, strict=True)]
+        notes[:] = [signal_note(kind, float(strength), pick) for strength, pick in zip(value, draws, strict=True)]
         self._journal.add(
             "signals",
             account_id=who,
@@ -97,7 +91,5 @@ class Whispers:
             value, relationship, trouble, budget, compliance, _ = week.trend[who].T
             lean = 0.7 * value + 0.5 * relationship - 0.4 * trouble - 0.5 * budget - 0.35 * compliance
             return np.round(sigmoid(0.9 + 1.0 * lean + noise), 2)
-        push = sum(
-            weight * week.trend[who, STATES.index(state)] for state, weight in _REMARKS[kind][1].items()
-        )
+        push = sum(weight * week.trend[who, STATES.index(state)] for state, weight in _REMARKS[kind][1].items())
         return np.round(sigmoid(0.6 * push + noise), 2)

@@ -83,9 +83,7 @@ def company_name(number: int, seed: int) -> str:
 def _pick(bank: Sequence[str], draw: int) -> str:
     chosen = bank[draw % len(bank)]
     if "{" in chosen:
-        chosen = chosen.format(
-            thing=_THINGS[draw // 7 % len(_THINGS)], team=_TEAMS[draw // 131 % len(_TEAMS)]
-        )
+        chosen = chosen.format(thing=_THINGS[draw // 7 % len(_THINGS)], team=_TEAMS[draw // 131 % len(_TEAMS)])
     return chosen[0].upper() + chosen[1:]
 
 

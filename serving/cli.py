@@ -1,0 +1,377 @@
+"""The `tenure` command. What is slow to import is imported where it is used, so that `--help` answers at once."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.warehouse import Warehouse
+
+Progress = Callable[[float, str], None]
+
+app = typer.Typer(
+    name="tenure",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Which accounts you are about to lose or could grow, why, how much money is at stake and what to do about it.",
+)
+
+WAREHOUSE = typer.Argument(
+    metavar="WAREHOUSE", help="A folder of Parquet or CSV files, a DuckDB file, or a mapping file (*.toml)."
+)
+HOME = typer.Option("--home", envvar="TENURE_HOME", help="Where all state is kept.")
+AS_OF = typer.Option("--as-of", metavar="DATE", help="A day, such as 2026-10-01; nothing known on or after it is used.")
+JSON = typer.Option("--json", help="Print JSON for machines.")
+
+Place = Annotated[str, WAREHOUSE]
+Home = Annotated[Path, HOME]
+AsOf = Annotated[str, AS_OF]
+AsJson = Annotated[bool, JSON]
+
+
+@app.command(epilog="Example: tenure demo --accounts 300 --no-serve")
+def demo(
+    accounts: Annotated[int, typer.Option(help="How many accounts the invented company has.")] = 1500,
+    months: Annotated[int, typer.Option(help="How many months of history.")] = 24,
+    port: Annotated[int, typer.Option(help="Where to serve, on this machine only.")] = 3000,
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the page and the API at the end.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 7,
+    home: Home = Path(".tenure"),
+) -> None:
+    """Simulate a company, audit, train, promote, score, and serve the result."""
+    from serving.demo import run_demo
+
+    if serve_after:
+        _check_port("127.0.0.1", port)
+    with _progress() as progress:
+        lines = run_demo(home, accounts=accounts, months=months, seed=seed, progress=progress)
+    typer.echo("\n".join(lines))
+    if serve_after:
+        _serve(home, "127.0.0.1", port)
+
+
+@app.command(epilog="Example: tenure simulate company --accounts 300 --months 18 --seed 3")
+def simulate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; the truth goes to DIR/truth.")],
+    accounts: Annotated[int, typer.Option(help="How many accounts.")] = 1500,
+    months: Annotated[int, typer.Option(help="How many months of history.")] = 24,
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Write the source tables of an invented company, and the true cause of every churn beside them."""
+    from features.simulation import simulate as make
+
+    with _progress() as progress:
+        make(directory, accounts=accounts, months=months, seed=seed, progress=progress)
+    _say(as_json, {"directory": str(directory), "accounts": accounts, "months": months}, f"Wrote {directory}.")
+
+
+@app.command(epilog="Example: tenure audit warehouse/ --as-of 2026-10-01")
+def audit(warehouse: Place, as_of: Annotated[str | None, AS_OF] = None, as_json: AsJson = False) -> None:
+    """Say what is given, blind, stale, contradictory or leaking, and whether it is enough to learn from."""
+    from serving.words import audit_lines
+    from training.audit import audit as examine
+
+    with _opened(warehouse) as opened, _progress() as progress:
+        day = _date(as_of, opened) if as_of else _day_after_last(opened)
+        found = examine(opened, day, progress=progress)
+    _say(as_json, found.document(), "\n".join(audit_lines(found)))
+    if found.unusable:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Example: tenure snapshot warehouse/ --from 2026-01-01 --to 2026-10-01 --every month --out F.parquet"
+)
+def snapshot(
+    warehouse: Place,
+    out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
+    as_of: Annotated[list[str] | None, AS_OF] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first of many dates.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last of many dates.")] = None,
+    every: Annotated[str, typer.Option(help="week or month.")] = "month",
+    as_json: AsJson = False,
+) -> None:
+    """Write feature rows: account_id, as_of and one column a feature."""
+    from features.cohort import dates_every, spine
+    from features.snapshot import snapshot as build
+
+    if bool(as_of) == bool(start or end) or bool(start) != bool(end):
+        _wrong_use("expected either --as-of (once or more) or both --from and --to")
+    with _opened(warehouse) as opened, _progress() as progress:
+        if as_of:
+            dates = [_date(day, opened) for day in as_of]
+        else:
+            dates = dates_every(every, _date(start or "", opened), _date(end or "", opened))
+        table = build(opened, spine(opened, dates), progress=progress)
+    _write(table, out)
+    _say(as_json, {"rows": len(table), "out": str(out)}, f"Wrote {len(table):,} rows to {out}.")
+
+
+@app.command(epilog="Example: tenure train warehouse/ --outcome churn --horizon 90 --until 2026-10-01")
+def train(
+    warehouse: Place,
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="churn, contraction or expansion; all if not given.")
+    ] = None,
+    horizon: Annotated[int, typer.Option(help="Days within which the outcome happens.")] = 90,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Nothing known on or after this day is used.")
+    ] = None,
+    trials: Annotated[int, typer.Option(min=0, help="Trials of the search; 0 takes the defaults.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of everything drawn.")] = 7,
+    despite_audit: Annotated[bool, typer.Option(help="Train though the audit calls the tables unusable.")] = False,
+    home: Home = Path(".tenure"),
+    as_json: AsJson = False,
+) -> None:
+    """Backtest, fit and calibrate models, and register them as challengers; refuse where there is not enough to say."""
+    from serving.words import trained_document, trained_lines
+    from training.audit import contradictions_in
+    from training.audit import refusals as refusals_of
+    from training.outcomes import OUTCOMES, outcome_named
+    from training.train import TrainingRun
+    from training.train import train as run_training
+
+    chosen = tuple(outcome_named(name).name for name in outcome) if outcome else tuple(OUTCOMES)
+    with _opened(warehouse) as opened, _progress() as progress:
+        day = _date(until, opened) if until else _day_after_last(opened)
+        refusals = [] if despite_audit else refusals_of(contradictions_in(opened))
+        if refusals:
+            _say(
+                as_json,
+                {"refused": refusals},
+                "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals),
+            )
+            raise typer.Exit(1)
+        run = TrainingRun(day, chosen, horizon, trials, seed)
+        trained = run_training(opened, run, home, progress)
+    _say(as_json, [trained_document(one) for one in trained], "\n".join(trained_lines(trained)))
+    if all(one.refused for one in trained):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: tenure promote churn")
+def promote(
+    outcome: Annotated[str, typer.Argument(help="churn, contraction or expansion.")],
+    version: Annotated[str | None, typer.Option(help="A version other than the challenger.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Though the gate refuses; needs --why.")] = False,
+    why: Annotated[str, typer.Option(help="The reason, kept in the audit trail.")] = "",
+    home: Home = Path(".tenure"),
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger champion, through the gate."""
+    from training.outcomes import outcome_named
+    from training.registry import promote as install
+
+    model = install(home, outcome_named(outcome).name, version, force=force, why=why)
+    _say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome}.")
+
+
+@app.command(epilog="Example: tenure rollback churn")
+def rollback(
+    outcome: Annotated[str, typer.Argument(help="churn, contraction or expansion.")],
+    home: Home = Path(".tenure"),
+    as_json: AsJson = False,
+) -> None:
+    """Bring back the champion before the present one."""
+    from training.outcomes import outcome_named
+    from training.registry import rollback as back
+
+    model = back(home, outcome_named(outcome).name)
+    _say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
+
+
+@app.command(epilog="Example: tenure score warehouse/ --as-of 2026-10-01 --out scores.parquet")
+def score(
+    warehouse: Place,
+    as_of: AsOf,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A Parquet file for the scores, besides the ledger.")
+    ] = None,
+    home: Home = Path(".tenure"),
+    as_json: AsJson = False,
+) -> None:
+    """Score every account paying without notice, into the ledger and to a file."""
+    from serving.demo import score_of_record
+    from serving.score import scores_frame
+
+    with _opened(warehouse) as opened, _progress() as progress:
+        day = _date(as_of, opened)
+        scoring, withheld = score_of_record(opened, day, home, progress)
+    if out is not None:
+        _write(scores_frame(scoring.scores), out)
+    counts = {"as_of": str(day), "accounts": len(scoring.briefs), "scores": len(scoring.scores)}
+    counts |= {"notice_given": len(scoring.noticed), "withheld": withheld}
+    told = f"Scored {len(scoring.briefs):,} accounts on {day}: {len(scoring.scores):,} scores"
+    told += f" ({len(scoring.noticed)} accounts have given notice and are not scored)." if scoring.noticed else "."
+    _say(as_json, counts, "\n".join([told, *(f"{name}: not enough to say: {why}" for name, why in withheld.items())]))
+
+
+@app.command(epilog="Example: tenure revenue warehouse/ --as-of 2026-10-01 --by segment")
+def revenue(
+    warehouse: Place,
+    as_of: AsOf,
+    by: Annotated[str | None, typer.Option(help="segment, tier or cohort.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """GRR, NRR, logo and revenue churn, renewal rate and LTV of the year before a day."""
+    from serving.reports import revenue_rows
+    from serving.words import revenue_lines
+
+    if by not in (None, "segment", "tier", "cohort"):
+        _wrong_use(f"--by {by} is not known; expected segment, tier or cohort")
+    with _opened(warehouse) as opened:
+        rows = revenue_rows(opened, _date(as_of, opened), by)
+    _say(as_json, rows, "\n".join(revenue_lines(rows)))
+
+
+@app.command(epilog="Example: tenure serve --port 3000")
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 3000,
+    home: Home = Path(".tenure"),
+) -> None:
+    """Serve the API and the pages over the latest scores of record."""
+    _check_port(host, port)
+    _serve(home, host, port)
+
+
+def main() -> None:
+    """Runs the command; a fault that a caller can mend is one message and exit status 2, a refusal is 1."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001
+        _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    """Known faults are told in one message; anything else is a bug and keeps its traceback."""
+    from click import ClickException
+
+    if isinstance(error, ClickException):
+        error.show()
+        sys.exit(2)
+    status = _status(error)
+    if status is None:
+        raise error
+    typer.echo(f"tenure: {error}", err=True)
+    sys.exit(status)
+
+
+def _status(error: Exception) -> int | None:
+    """2 for bad input, 1 for a refusal, None for what nobody foresaw. Named here by text: their modules are slow."""
+    name = f"{type(error).__module__}.{type(error).__name__}"
+    known = {
+        "features.warehouse.WarehouseError",
+        "features.mapping.MappingError",
+        "features.cohort.CohortError",
+        "features.simulation.company.SimulationError",
+        "training.dataset.DatasetError",
+        "training.outcomes.OutcomeError",
+        "training.model.ModelError",
+        "training.registry.RegistryError",
+        "serving.playbooks.PlaybookError",
+        "serving.cli.WrongUse",
+    }
+    if name in known or isinstance(error, OSError):
+        return 2
+    return 1 if name in {"training.registry.PromotionRefused", "serving.demo.NothingToServe"} else None
+
+
+class WrongUse(Exception):
+    """A command that cannot be carried out as given."""
+
+
+def _wrong_use(message: str) -> NoReturn:
+    raise WrongUse(message)
+
+
+def _say(as_json: bool, document: Any, text: str) -> None:
+    typer.echo(json.dumps(document, indent=1, ensure_ascii=False, default=str) if as_json else text)
+
+
+@contextmanager
+def _opened(location: str) -> "Iterator[Warehouse]":
+    from features.warehouse import open_warehouse
+
+    opened = open_warehouse(location, loaded_on=datetime.now(UTC).date())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _date(text: str, opened: "Warehouse") -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        _wrong_use(f"expected a date such as 2026-10-01, found {text!r}")
+    opened.check_date(day)
+    return day
+
+
+def _day_after_last(opened: "Warehouse") -> date:
+    return date.fromordinal(opened.last_day.toordinal() + 1)
+
+
+def _write(table: "pd.DataFrame", out: Path) -> None:
+    """A whole Parquet file or none."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        table.to_parquet(aside, index=False)
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A progress bar on standard error where that is a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda done, what: bar.update(task, completed=done, description=what)
+
+
+def _check_port(host: str, port: int) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            _wrong_use(f"cannot listen on {host}:{port} ({error}); free it or name another --port")
+
+
+def _serve(home: Path, host: str, port: int) -> None:
+    from serving.server import run_server
+
+    sys.exit(run_server(home, host, port))

@@ -1,0 +1,109 @@
+"""The whole path in one go: simulate, audit, train, promote, score; and the accounts that most need a person."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from features.snapshot import Progress
+from features.warehouse import Warehouse, open_warehouse
+from serving.brief import Brief
+from serving.ledger import open_ledger
+from serving.page import first_reason, money, percent, renewal
+from serving.playbooks import load_playbooks
+from serving.scoring import Scoring, score
+from serving.tiers import load_tiers
+from training.outcomes import OUTCOMES
+from training.registry import PromotionRefused, champion, promote
+from training.train import Trained, TrainingRun, train
+
+SHOWN = 5
+
+
+class NothingToServe(Exception):
+    """No model passed the gate: there is not enough to say."""
+
+
+def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Progress | None = None) -> list[str]:
+    """What the demo found, in lines for a terminal. Raises `NothingToServe` if no churn model passed the gate."""
+    from features.simulation import simulate
+    from training.audit import contradictions_in, refusals
+
+    say = progress or _silently
+    folder = home / "demo" / f"company-{accounts}-{months}-{seed}"
+    if not (folder / "truth").exists():
+        say(0.0, "simulating a company")
+        simulate(folder, accounts=accounts, months=months, seed=seed)
+    say(0.1, "checking the tables")
+    warehouse = open_warehouse(str(folder), loaded_on=datetime.now(UTC).date())
+    found = refusals(contradictions_in(warehouse))
+    if found:
+        raise NothingToServe("the tables contradict themselves: " + "; ".join(found))
+    as_of = date.fromordinal(warehouse.last_day.toordinal() + 1)
+    trained = train(
+        warehouse, TrainingRun(until=as_of, seed=seed), home, lambda done, what: say(0.15 + 0.65 * done, what)
+    )
+    lines = [_trained_line(home, one) for one in trained]
+    scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
+    warehouse.close()
+    return [*lines, "", *_most_urgent(scoring)]
+
+
+def score_of_record(
+    warehouse: Warehouse, as_of: date, home: Path, progress: Progress | None = None
+) -> tuple[Scoring, dict[str, str]]:
+    """Scores through the champions into the ledger; the scores, and per outcome without one why it is withheld."""
+    models = [model for name in OUTCOMES if (model := champion(home, name)) is not None]
+    if not models:
+        raise NothingToServe(
+            "no model has been promoted, so there is nothing to score with; run `tenure train …`, then "
+            "`tenure promote churn`"
+        )
+    promoted = {model.outcome for model in models}
+    withheld = {name: f"no model of {name} has been promoted" for name in OUTCOMES if name not in promoted}
+    scoring = score(warehouse, as_of, models, load_playbooks(), load_tiers(), progress)
+    open_ledger(home).record(scoring, withheld)
+    return scoring, withheld
+
+
+def _silently(done: float, what: str) -> None:
+    """Progress that nobody watches."""
+    del done, what
+
+
+def _trained_line(home: Path, one: Trained) -> str:
+    if one.refused:
+        return f"{one.outcome}: not enough to say: {'; '.join(one.refused)}"
+    try:
+        model = promote(home, one.outcome, one.version)
+    except PromotionRefused as refused:
+        return str(refused)
+    assert one.backtest is not None
+    found = one.backtest.metrics["tenure"]
+    return (
+        f"{model.version} serves: out of time it ranks with ROC-AUC {found.roc_auc:.2f}, and promised "
+        f"{found.expected:.0f} where {found.outcomes} came"
+    )
+
+
+def _most_urgent(scoring: Scoring) -> list[str]:
+    """The accounts with most ARR at stake from churn, each with its reason in words."""
+    ranked = sorted(
+        (brief for brief in scoring.briefs if brief.score("churn") is not None),
+        key=lambda brief: -_at_stake(brief),
+    )
+    lines = [f"Who most needs a person on {scoring.as_of}:" if ranked else "No account has a churn score."]
+    for place, brief in enumerate(ranked[:SHOWN], start=1):
+        churn = brief.score("churn")
+        assert churn is not None
+        reason = first_reason(churn)
+        lines.append(
+            f"{place}. {brief.name}: {percent(churn.probability)} within {churn.horizon_days} days, "
+            f"{money(churn.arr_at_stake)} of {money(brief.arr)} ARR at stake, {renewal(brief.days_to_renewal)}"
+        )
+        if reason is not None:
+            lines.append(f"   {reason.reason.words}: {reason.words}.")
+    return lines
+
+
+def _at_stake(brief: Brief) -> float:
+    churn = brief.score("churn")
+    return churn.arr_at_stake if churn else 0.0

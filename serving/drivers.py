@@ -1,0 +1,69 @@
+"""Why a score is what it is: contributions summed by reason, worded from the catalogue with the account's numbers."""
+
+from collections.abc import Mapping
+
+from features.catalogue import CATALOGUE
+from features.feature import Healthy, Reason, is_known, sentence
+from serving.score import Driver
+from training.model import Floats, Model
+from training.outcomes import OUTCOMES
+
+UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
+SENTENCES = 2
+"""How many features a driver's words tell of."""
+
+
+def drivers(model: Model, shares: Floats, row: Mapping[str, object]) -> tuple[Driver, ...]:
+    """The drivers of one row, largest share first whatever its sign; every contribution is in exactly one.
+
+    `shares` (features,) are the model's contributions in log-odds, `row` the snapshot's values by name.
+    """
+    by_reason: dict[Reason, list[tuple[str, float]]] = {}
+    for name, share in zip(model.encoding.features, shares.tolist(), strict=True):
+        by_reason.setdefault(CATALOGUE[name].reason, []).append((name, share))
+    found = []
+    for reason, parts in by_reason.items():
+        parts.sort(key=lambda part: -abs(part[1]))
+        share = sum(part for _, part in parts)
+        found.append(Driver(reason, _words(model, parts, share, row), share, tuple(name for name, _ in parts)))
+    return tuple(sorted(found, key=lambda driver: -abs(driver.share)))
+
+
+def acted_on(driver: Driver) -> bool:
+    """Whether the driver makes the outcome likelier for a reason that somebody can do something about."""
+    return driver.share > 0 and driver.reason is not Reason.CONTEXT
+
+
+def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapping[str, object]) -> str:
+    """The evidence that pulls the way the driver does.
+
+    Known values come first, and among them those that lie on the side of the typical account that the catalogue calls
+    unhealthy (for a share towards losing the account) or healthy: words must not argue against their own driver.
+    """
+    pulling = [name for name, part in parts if part * share > 0]
+    ranked = sorted(pulling, key=lambda name: _plausible(model, name, share, row))
+    told: list[str] = []
+    said: set[str] = set()
+    for name in ranked:
+        if said & CATALOGUE[name].mentions:
+            continue
+        told.append(sentence(CATALOGUE[name], dict(row), UNITS))
+        said |= CATALOGUE[name].mentions
+        if len(told) == SENTENCES:
+            break
+    return "; ".join(told) or "No single signal stands out"
+
+
+def _plausible(model: Model, name: str, share: float, row: Mapping[str, object]) -> int:
+    """0: known and on the side that explains the share; 1: known; 2: unknown."""
+    value, feature = row.get(name), CATALOGUE[name]
+    if not is_known(value):
+        return 2
+    typical = model.typical.get(name)
+    if feature.healthy is Healthy.NONE or typical is None or not isinstance(value, (int, float)):
+        return 0
+    towards_bad = (share > 0) == OUTCOMES[model.outcome].bad
+    low_is_bad = feature.healthy is Healthy.HIGH
+    unhealthy = value < typical if low_is_bad else value > typical
+    healthy = value > typical if low_is_bad else value < typical
+    return 0 if (unhealthy if towards_bad else healthy) else 1

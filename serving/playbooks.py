@@ -1,0 +1,230 @@
+"""A reason without a next step is only bad news: each reason, for each kind of account, leads to something to do."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from features.feature import Reason
+from features.segments import SIZES, STAGES, VALUE_TIERS, Segment
+
+Outcome = Literal["churn", "contraction", "expansion"]
+Size = Literal["smb", "mid_market", "enterprise"]
+Tier = Literal["high", "medium", "low"]
+Motion = Literal["tech_touch", "pooled", "high_touch"]
+Stage = Literal["onboarding", "adoption", "maturity", "expansion"]
+Owner = Literal["CSM", "AE", "AM", "SE", "Support", "CS Ops", "Product", "Marketing", "Exec"]
+Text = Annotated[str, Field(min_length=3, strict=True)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Flag = Annotated[bool, Field(strict=True)]
+
+REASONS = tuple(reason for reason in Reason if reason is not Reason.CONTEXT)
+OUTCOMES, TIERS, MOTIONS = get_args(Outcome), get_args(Tier), get_args(Motion)
+SHOWN = 3
+SHIPPED = Path(__file__).with_name("playbooks.toml")
+
+
+class PlaybookError(ValueError):
+    """A playbook file that cannot be used; the message lists every fault at once."""
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Rules of engagement: `by` agrees up to a percentage of ARR set by value tier, `above` beyond that."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    by: Text
+    limit_percent: dict[Tier, Percent]
+    above: Text
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """What to do about a reason. No `outcomes`: started by hand only. No `motions`, `stages`, `value_tiers`: any.
+
+    An `after_value` playbook sells: it waits until value is realised and churn risk is not high.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(pattern="^[a-z][a-z_]*$")]
+    code: Annotated[str, Field(pattern="^[A-Z][0-9]{2,}$")]
+    title: Text
+    outcomes: tuple[Outcome, ...]
+    reasons: tuple[Reason, ...]
+    sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+    steps: Annotated[tuple[Text, ...], Field(min_length=3, max_length=6)]
+    owner: Owner
+    due_days: Annotated[int, Field(gt=0, strict=True)]
+    requires_human: Flag
+    channel: Literal["human", "automation"]
+    success: Text
+    motions: tuple[Motion, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    value_tiers: tuple[Tier, ...] = ()
+    after_value: Flag = False
+    approval: Approval | None = None
+    rhythm: Text | None = None
+    after: Text | None = None
+
+    @property
+    def breadth(self) -> int:
+        """How many situations the playbook answers; the narrower, the more it has to say about each."""
+        return prod(
+            (
+                len(self.outcomes),
+                len(self.reasons),
+                len(self.sizes),
+                len(self.tiers),
+                len(self.motions or MOTIONS),
+                len(self.stages or STAGES),
+                len(self.value_tiers or VALUE_TIERS),
+            )
+        )
+
+    def fits(self, reason: Reason, segment: Segment, outcome: str, tier: str) -> bool:
+        """Whether this answers `reason` for such an account."""
+        return (
+            reason in self.reasons
+            and outcome in self.outcomes
+            and tier in self.tiers
+            and segment.size in self.sizes
+            and segment.motion in (self.motions or MOTIONS)
+            and segment.stage in (self.stages or STAGES)
+            and segment.value_tier in (self.value_tiers or VALUE_TIERS)
+        )
+
+
+@dataclass(frozen=True)
+class Playbooks:
+    """Every playbook of a company, in the order of its file."""
+
+    rows: tuple[Playbook, ...]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Playbook]:
+        return {row.id: row for row in self.rows}
+
+    def __getitem__(self, id: str) -> Playbook:
+        return self._by_id[id]
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._by_id
+
+    def __iter__(self) -> Iterator[Playbook]:
+        return iter(self.rows)
+
+    def match(self, reason: Reason, segment: Segment, outcome: str, tier: str) -> tuple[Playbook, ...]:
+        """The playbooks that answer a score's reason, narrowest first, at most three.
+
+        One that gives money away comes last: a concession is not the first answer to a budget.
+        """
+        fitting = [row for row in self.rows if row.fits(reason, segment, outcome, tier)]
+        return tuple(sorted(fitting, key=lambda row: (row.approval is not None, row.breadth, row.code))[:SHOWN])
+
+    def uncovered(self) -> list[tuple[Reason, str, str, str]]:
+        """Each (reason, size, outcome, tier) that some account could be in with nothing to do about it.
+
+        Low tiers count for churn alone: a small chance of growing asks nothing of anybody.
+        """
+        places = {size: [Segment(size, *rest) for rest in product(VALUE_TIERS, MOTIONS, STAGES)] for size in SIZES}
+        return [
+            (reason, size, outcome, tier)
+            for reason, size, outcome, tier in product(REASONS, SIZES, OUTCOMES, TIERS)
+            if (tier != "low" or outcome == "churn")
+            and not all(self.match(reason, segment, outcome, tier) for segment in places[size])
+        ]
+
+
+def load_playbooks(path: Path = SHIPPED) -> Playbooks:
+    """The playbooks in a TOML file; `PlaybookError` with all faults if it cannot be used."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlaybookError(f"{path}: expected a file of playbooks, found none that can be read: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlaybookError(f"{path}: expected TOML in UTF-8: {error}") from error
+    blocks = document.get("playbook")
+    if not isinstance(blocks, list) or not blocks or not all(isinstance(block, dict) for block in blocks):
+        raise PlaybookError(f"{path}: expected [[playbook]] blocks, found {', '.join(document) or 'nothing'}")
+    faults = [f"{key}: not known here; write [[playbook]] blocks only" for key in document if key != "playbook"]
+    faults += [f"{key} `{value}`: given more than once" for key, value in _repeated(blocks)]
+    rows: list[Playbook] = []
+    for number, block in enumerate(blocks, 1):
+        place = f"playbook {block.get('id', number)}"
+        faults += [f"{place}: {fault}" for fault in _broken_rules(block)]
+        try:
+            rows.append(_PLAYBOOK.validate_python(block))
+        except ValidationError as error:
+            faults += [f"{place}: {_spot(found['loc'])}: {found['msg']}" for found in error.errors()]
+    if faults:
+        raise PlaybookError(f"{path}: {len(faults)} to mend\n" + "\n".join(faults))
+    return Playbooks(tuple(rows))
+
+
+_PLAYBOOK = TypeAdapter(Playbook)
+
+
+def _spot(loc: tuple[int | str, ...]) -> str:
+    """Where in a block a fault is, counting as people do: `steps 2`."""
+    return " ".join(str(part + 1) if isinstance(part, int) else part for part in loc)
+
+
+def _repeated(blocks: list[dict[str, object]]) -> list[tuple[str, object]]:
+    return [
+        (key, value)
+        for key in ("id", "code")
+        for value, times in Counter(str(block[key]) for block in blocks if key in block).items()
+        if times > 1
+    ]
+
+
+def _broken_rules(block: Mapping[str, object]) -> list[str]:
+    """The guardrails that a block breaks, read from its raw keys so that they show beside every other fault."""
+    outcomes, reasons = _words(block, "outcomes"), _words(block, "reasons")
+    rules = {
+        'requires_human: refused by `channel = "automation"`; a sensitive moment needs a person': (
+            block.get("requires_human") is True and block.get("channel") == "automation"
+        ),
+        "approval: needs `requires_human = true`; no automation gives money away": (
+            "approval" in block and block.get("requires_human") is not True
+        ),
+        "reasons: `context` is shown but never acted on": "context" in reasons,
+        "reasons: needed where there are outcomes, and only there": bool(outcomes) != bool(reasons),
+        'after_value: for `outcomes = ["expansion"]`, and needed there; growth follows value': (
+            (block.get("after_value") is True) != (outcomes == ["expansion"])
+        ),
+        "rhythm, after: a war room (P07) needs both, or it never ends": (
+            block.get("code") == "P07" and not (block.get("rhythm") and block.get("after"))
+        ),
+        "approval.limit_percent: expected a limit for each of high, medium and low": (
+            _limits(block) is not None and set(_limits(block) or ()) != set(VALUE_TIERS)
+        ),
+    }
+    repeats = [
+        f"{key}: `{word}` given more than once"
+        for key in ("outcomes", "reasons", "sizes", "tiers", "motions", "stages", "value_tiers")
+        for word, times in Counter(_words(block, key)).items()
+        if times > 1
+    ]
+    return [fault for fault, broken in rules.items() if broken] + repeats
+
+
+def _words(block: Mapping[str, object], key: str) -> list[str]:
+    value = block.get(key)
+    return [str(word) for word in value] if isinstance(value, list) else []
+
+
+def _limits(block: Mapping[str, object]) -> dict[str, object] | None:
+    approval = block.get("approval")
+    limits = approval.get("limit_percent") if isinstance(approval, dict) else None
+    return limits if isinstance(limits, dict) else None

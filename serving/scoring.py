@@ -1,0 +1,153 @@
+"""Scores of record: every eligible account on a date, through the champions, with drivers and playbooks.
+
+2026-11-22: accounts that have given notice are not scored. No model learns from them (their leaving is a formality),
+so a probability for them would be no frequency; they are counted and shown as what they are.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import pandas as pd
+
+from features.catalogue import FAMILIES
+from features.cohort import CohortError, attributes, paying
+from features.feature import is_known
+from features.segments import segment_of
+from features.snapshot import Progress, coverage, snapshot
+from features.warehouse import Warehouse
+from serving.brief import Brief
+from serving.drivers import acted_on, drivers
+from serving.playbooks import Playbooks
+from serving.score import Score
+from serving.tiers import Tiers
+from training.model import Floats, Model
+
+MOST_PLAYBOOKS = 3
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """One run over all eligible accounts: their briefs without evidence, their snapshot, and who was left out."""
+
+    as_of: date
+    briefs: tuple[Brief, ...]
+    table: pd.DataFrame
+    noticed: tuple[str, ...]
+    noticed_arr: float
+
+    @property
+    def scores(self) -> list[Score]:
+        return [score for brief in self.briefs for score in brief.scores]
+
+
+def score(
+    warehouse: Warehouse,
+    as_of: date,
+    models: Sequence[Model],
+    playbooks: Playbooks,
+    tiers: Tiers,
+    progress: Progress | None = None,
+) -> Scoring:
+    """Scores every account paying on `as_of` without notice; raises `CohortError` if there is none."""
+    accounts = paying(warehouse, as_of)
+    noticed = accounts[accounts["notice"]]
+    spine = accounts.loc[~accounts["notice"], ["account_id", "as_of"]].reset_index(drop=True)
+    if spine.empty:
+        raise CohortError(f"no account was paying without notice on {as_of}")
+    table = snapshot(warehouse, spine, progress=progress)
+    named = attributes(warehouse, as_of)
+    names = dict(zip(named["account_id"], zip(named["name"], named["owner"], strict=True), strict=True))
+    shares = coverage(table).to_list()
+    explained = [model.contributions(model.encoding.matrix(table)) for model in models]
+    briefs = []
+    for number, row in enumerate(table.to_dict("records")):
+        if progress and number % 200 == 0:
+            progress(0.5 + 0.5 * number / len(table), f"scores of {as_of}")
+        facts = {str(name): value for name, value in row.items()}
+        scores = tuple(
+            score_row(model, part[number], base, facts, playbooks, tiers, as_of=as_of, coverage=shares[number])
+            for model, (part, base) in zip(models, explained, strict=True)
+        )
+        briefs.append(_brief(facts, scores, names, as_of, shares[number]))
+    return Scoring(as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()))
+
+
+def score_row(
+    model: Model,
+    shares: Floats,
+    base: float,
+    row: dict[str, object],
+    playbooks: Playbooks,
+    tiers: Tiers,
+    *,
+    as_of: date,
+    coverage: float,
+) -> Score:
+    """One score from one row's contributions: base + the drivers' shares = logit of the probability."""
+    why = drivers(model, shares, row)
+    log_odds = base + sum(driver.share for driver in why)
+    probability = 1 / (1 + math.exp(-log_odds))
+    tier = tiers.tier(probability, model)
+    arr = _number(row.get("arr"))
+    segment = segment_of(row)
+    change = 1.0 if model.outcome == "churn" else abs(model.growth)
+    return Score(
+        account_id=str(row.get("account_id", "")),
+        as_of=as_of,
+        outcome=model.outcome,
+        horizon_days=model.horizon_days,
+        probability=probability,
+        tier=tier,
+        arr=arr,
+        arr_at_stake=probability * arr * change,
+        coverage=coverage,
+        model_version=model.version,
+        base=base,
+        drivers=why,
+        playbooks=tuple(
+            dict.fromkeys(
+                playbook.id
+                for driver in sorted(filter(acted_on, why), key=lambda driver: -driver.share)
+                for playbook in playbooks.match(driver.reason, segment, model.outcome, tier)
+            )
+        )[:MOST_PLAYBOOKS],
+    )
+
+
+def _brief(
+    row: dict[str, object], scores: tuple[Score, ...], names: dict[str, tuple[str, str]], as_of: date, share: float
+) -> Brief:
+    churn = next((score for score in scores if score.outcome == "churn"), None)
+    if churn is not None and churn.tier == "high":
+        # Selling to an account that is about to leave is itself a risk: growth waits until the risk is lower.
+        scores = tuple(replace(score, playbooks=()) if score.outcome == "expansion" else score for score in scores)
+    account_id = str(row["account_id"])
+    name, owner = names.get(account_id, ("", ""))
+    renewal = row.get("days_to_renewal")
+    return Brief(
+        account_id=account_id,
+        name=name or account_id,
+        owner=owner,
+        as_of=as_of,
+        segment=segment_of(row),
+        arr=_number(row.get("arr")),
+        days_to_renewal=int(_number(renewal)) if is_known(renewal) else None,
+        health=None if churn is None else round(100 * (1 - churn.probability)),
+        coverage=share,
+        blind=blind_families(row),
+        scores=scores,
+        evidence=(),
+    )
+
+
+def blind_families(row: dict[str, object]) -> tuple[str, ...]:
+    """The signal families of which nothing is known for this account."""
+    return tuple(
+        family for family, rows in FAMILIES.items() if not any(is_known(row.get(feature.name)) for feature in rows)
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) and is_known(value) else 0.0

@@ -1,0 +1,56 @@
+"""Starts the service as a process of its own, and says where it answers once it does."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from serving.access import access_key
+from training.outcomes import OUTCOMES
+from training.registry import champion
+
+READY_SECONDS = 60
+
+
+def run_server(home: Path, host: str, port: int) -> int:
+    """Serves until it is stopped; its exit status. `ModelError` before it starts if a champion cannot be read."""
+    for outcome in OUTCOMES:
+        champion(home, outcome)
+    key = access_key(home)
+    bento_home = home.resolve() / "bentoml"
+    bento_home.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "TENURE_HOME": str(home.resolve()),
+        "BENTOML_HOME": str(bento_home),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Tenure", "--host", host, "--port", str(port)]
+    process = subprocess.Popen([*command, "--working-dir", str(Path(__file__).parent.parent)], env=environment)
+    try:
+        reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        if _answers(process, f"http://{reachable}:{port}/readyz"):
+            print(f"\nTenure answers on  http://{reachable}:{port}/?key={key}\n(stop with Ctrl-C)", flush=True)
+        return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _answers(process: subprocess.Popen[bytes], address: str) -> bool:
+    """Whether the service came up within a minute."""
+    deadline = time.monotonic() + READY_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urlopen(address, timeout=2) as answer:
+                if answer.status == 200:
+                    return True
+        except (URLError, OSError):
+            time.sleep(0.3)
+    return False

@@ -1,0 +1,135 @@
+"""The briefs that are served: the latest run of the ledger in memory, its evidence read when a page is opened."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from serving.book import Book, Totals
+from serving.brief import Brief
+from serving.ledger import Ledger, Run
+from serving.score import Score
+from serving.tiers import Tiers
+
+SORTS = ("arr_at_stake", "probability", "renewal")
+LOOK_AGAIN_SECONDS = 5.0
+
+
+class BadCursor(ValueError):
+    """A cursor that no answer of this service gave."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    run: Run
+    briefs: dict[str, Brief]
+
+
+class Shelf:
+    """Hands out briefs and books of the run that speaks; a newer run is noticed within five seconds."""
+
+    def __init__(self, ledger: Ledger, tiers: Tiers) -> None:
+        self._ledger, self._tiers = ledger, tiers
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+        self._looked_at = float("-inf")
+
+    def run(self) -> Run | None:
+        """The run that speaks, or None before the first."""
+        loaded = self._current()
+        return loaded.run if loaded else None
+
+    def brief(self, account_id: str) -> Brief | None:
+        """One brief with its evidence; None if the account has no score."""
+        loaded = self._current()
+        if loaded is None or account_id not in loaded.briefs:
+            return None
+        return replace(loaded.briefs[account_id], evidence=self._ledger.evidence(loaded.run, account_id))
+
+    def briefs(self, account_ids: Sequence[str]) -> tuple[list[Brief], list[str]]:
+        """The briefs of record without evidence in the order asked, and the ids that have none."""
+        loaded = self._current()
+        known = loaded.briefs if loaded else {}
+        return [known[one] for one in account_ids if one in known], [one for one in account_ids if one not in known]
+
+    def history(self, account_id: str) -> Sequence[Score]:
+        """The account's scores of record over time, oldest first."""
+        return self._ledger.history(account_id)
+
+    def book(
+        self,
+        *,
+        owner: str | None,
+        segment: str | None,
+        tier: str | None,
+        outcome: str,
+        sort: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Book:
+        """The briefs that fit, ranked; `cursor` is the rank to start at. `BadCursor` if it is none of ours."""
+        start = _start(cursor)
+        loaded = self._current()
+        if loaded is None:
+            return Book(None, (), Totals(0, 0.0, 0.0, 0.0, {}), (), (), {}, None)
+        fitting = [
+            (brief, score)
+            for brief in loaded.briefs.values()
+            if (score := brief.score(outcome)) is not None
+            and (owner is None or brief.owner == owner)
+            and (segment is None or brief.segment.size == segment)
+        ]
+        by_tier = {name: sum(score.tier == name for _, score in fitting) for name in ("high", "medium", "low")}
+        if tier is not None:
+            fitting = [(brief, score) for brief, score in fitting if score.tier == tier]
+        ranked = sorted(fitting, key=lambda pair: (_rank(sort, *pair), pair[0].account_id))
+        shown = ranked[start : start + limit]
+        return Book(
+            as_of=loaded.run.as_of,
+            briefs=tuple(brief for brief, _ in shown),
+            totals=Totals(
+                accounts=len(fitting),
+                arr=sum(brief.arr for brief, _ in fitting),
+                arr_at_risk=sum(_stake(brief, "churn") for brief, _ in fitting),
+                arr_to_grow=sum(_stake(brief, "expansion") for brief, _ in fitting),
+                by_tier=by_tier,
+            ),
+            owners=tuple(sorted({brief.owner for brief in loaded.briefs.values() if brief.owner})),
+            outcomes=loaded.run.outcomes,
+            withheld=loaded.run.withheld,
+            next_cursor=str(start + limit) if start + limit < len(ranked) else None,
+        )
+
+    def _current(self) -> _Loaded | None:
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_AGAIN_SECONDS:
+            return self._loaded
+        with self._lock:
+            if now - self._looked_at >= LOOK_AGAIN_SECONDS:
+                run = self._ledger.latest_run()
+                if run is not None and (self._loaded is None or self._loaded.run.run_id != run.run_id):
+                    briefs = {brief.account_id: brief for brief in self._ledger.briefs(run)}
+                    self._loaded = _Loaded(run, briefs)
+                self._looked_at = time.monotonic()
+        return self._loaded
+
+
+def _start(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
+        raise BadCursor(f"expected `cursor` to be the `next_cursor` of an earlier answer, found {cursor!r}")
+    return int(cursor)
+
+
+def _rank(sort: str, brief: Brief, score: Score) -> float:
+    if sort == "probability":
+        return -score.probability
+    if sort == "renewal":
+        return float("inf") if brief.days_to_renewal is None else brief.days_to_renewal
+    return -score.arr_at_stake
+
+
+def _stake(brief: Brief, outcome: str) -> float:
+    score = brief.score(outcome)
+    return score.arr_at_stake if score else 0.0

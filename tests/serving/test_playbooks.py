@@ -1,0 +1,185 @@
+"""Every reason leads to something to do, and a file of playbooks is used whole or refused with all its faults."""
+
+from pathlib import Path
+
+import pytest
+
+from features.feature import Reason
+from features.segments import Segment
+from serving.playbooks import SHIPPED, SHOWN, PlaybookError, load_playbooks
+
+SMALL = Segment("smb", "low", "tech_touch", "adoption")
+MIDDLE = Segment("mid_market", "medium", "pooled", "maturity")
+LARGE = Segment("enterprise", "high", "high_touch", "maturity")
+
+WHOLE = """
+[[playbook]]
+id = "call"
+code = "P01"
+title = "Call them"
+outcomes = ["churn"]
+reasons = ["value_gap"]
+sizes = ["smb"]
+tiers = ["high"]
+steps = ["Read the page.", "Call.", "Write down what they said."]
+owner = "CSM"
+due_days = 3
+requires_human = true
+channel = "human"
+success = "They answer."
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "playbooks.toml"
+    path.write_text(WHOLE, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PlaybookError) as refused:
+        load_playbooks(path)
+    return str(refused.value)
+
+
+def test_every_reason_for_every_kind_of_account_has_a_playbook() -> None:
+    assert load_playbooks().uncovered() == []
+
+
+def test_the_thirty_playbooks_of_the_trade_are_shipped() -> None:
+    shipped = load_playbooks()
+    assert [row.code for row in shipped] == [f"P{number:02}" for number in range(1, 31)]
+    assert all(shipped[row.id] is row and row.id in shipped for row in shipped)
+    assert "astrology" not in shipped
+    with pytest.raises(KeyError):
+        shipped["astrology"]
+
+
+def test_what_no_playbook_covers_is_named(written: Path) -> None:
+    missing = load_playbooks(written).uncovered()
+    assert (Reason.VALUE_GAP, "smb", "churn", "high") not in missing
+    assert (Reason.VALUE_GAP, "smb", "churn", "low") in missing
+    assert (Reason.ROOM_TO_GROW, "enterprise", "expansion", "medium") in missing
+    assert (Reason.ROOM_TO_GROW, "enterprise", "expansion", "low") not in missing
+
+
+def test_a_playbook_for_some_stages_only_leaves_the_others_uncovered(written: Path) -> None:
+    text = WHOLE + 'stages = ["onboarding"]\n'
+    written.write_text(text, encoding="utf-8")
+    assert (Reason.VALUE_GAP, "smb", "churn", "high") in load_playbooks(written).uncovered()
+
+
+@pytest.mark.parametrize(
+    ("reason", "segment", "outcome", "tier", "codes"),
+    [
+        (Reason.VALUE_GAP, MIDDLE, "churn", "high", ["P10", "P01", "P04"]),
+        (Reason.VALUE_GAP, LARGE, "churn", "high", ["P02", "P04", "P08"]),
+        (Reason.PRODUCT_ISSUE, LARGE, "churn", "high", ["P07", "P02", "P05"]),
+        (Reason.VALUE_GAP, SMALL, "churn", "low", ["P09", "P18", "P12"]),
+        (Reason.CHAMPION_TURNOVER, LARGE, "churn", "high", ["P03", "P08", "P23"]),
+        (Reason.COMPLIANCE_SECURITY, SMALL, "churn", "medium", ["P05", "P30"]),
+        (Reason.BUDGET_PRESSURE, MIDDLE, "churn", "high", ["P10", "P01", "P04"]),
+        (Reason.BUDGET_PRESSURE, SMALL, "churn", "high", ["P13", "P21", "P06"]),
+        (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "high", ["P15", "P14", "P21"]),
+        (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "low", []),
+        (Reason.CONTEXT, LARGE, "churn", "high", []),
+    ],
+)
+def test_a_reason_is_routed_to_the_narrowest_playbooks(
+    reason: Reason, segment: Segment, outcome: str, tier: str, codes: list[str]
+) -> None:
+    assert [row.code for row in load_playbooks().match(reason, segment, outcome, tier)] == codes
+
+
+def test_a_stuck_onboarding_is_escalated_first() -> None:
+    started = Segment("smb", "low", "tech_touch", "onboarding")
+    matched = load_playbooks().match(Reason.VALUE_GAP, started, "churn", "high")
+    assert [row.code for row in matched] == ["P09", "P11", "P13"]
+    assert len(matched) <= SHOWN
+
+
+def test_an_offer_answers_expansion_alone() -> None:
+    offers = [row for row in load_playbooks() if row.after_value]
+    assert [row.code for row in offers] == ["P14", "P15"]
+    assert all(row.outcomes == ("expansion",) for row in offers)
+
+
+def test_money_is_given_away_by_people_under_a_limit() -> None:
+    concession = load_playbooks()["short_term_concession"]
+    assert concession.requires_human
+    assert concession.approval is not None
+    assert concession.approval.limit_percent["low"] < concession.approval.limit_percent["high"]
+
+
+def test_a_war_room_has_an_owner_a_rhythm_and_an_end() -> None:
+    room = load_playbooks()["war_room"]
+    assert room.owner == "Exec"
+    assert room.rhythm
+    assert room.after
+
+
+def test_no_automation_runs_what_needs_a_person() -> None:
+    assert all(row.channel == "human" for row in load_playbooks() if row.requires_human)
+
+
+def test_automation_is_refused_where_a_person_is_required(written: Path) -> None:
+    assert "requires_human: refused" in refusal(written, WHOLE.replace('channel = "human"', 'channel = "automation"'))
+
+
+def test_every_fault_is_told_at_once(written: Path) -> None:
+    faulty = (
+        WHOLE.replace('reasons = ["value_gap"]', 'reasons = ["context", "boredom", "context"]')
+        .replace('channel = "human"', 'channel = "automation"\ncolour = "red"')
+        .replace("due_days = 3", "due_days = 0")
+        .replace('title = "Call them"\n', "")
+        .replace('"Call."', "7")
+    )
+    second = WHOLE.replace('outcomes = ["churn"]', 'outcomes = ["expansion"]')
+    third = WHOLE.replace('"call"', '"sell"').replace('outcomes = ["churn"]', "outcomes = []") + (
+        'approval = { by = "CFO", limit_percent = { high = 120 }, above = "CEO", why = "x" }\nafter_value = true\n'
+    ).replace("requires_human = true", "requires_human = false")
+    told = refusal(written, f"motto = 'go'\n{faulty}{second}{third}")
+    for fault in (
+        "motto: not known here",
+        "id `call`: given more than once",
+        "code `P01`: given more than once",
+        "playbook call: requires_human: refused",
+        "playbook call: reasons: `context` is shown but never acted on",
+        "playbook call: reasons: `context` given more than once",
+        "playbook call: reasons 2: ",
+        "playbook call: colour: ",
+        "playbook call: due_days: ",
+        "playbook call: title: ",
+        "playbook call: steps 2: ",
+        "playbook call: after_value: ",
+        "playbook sell: after_value: ",
+        "playbook sell: reasons: needed where there are outcomes",
+        "playbook sell: approval.limit_percent: expected a limit for each",
+        "playbook sell: approval limit_percent high: ",
+        "playbook sell: approval why: ",
+    ):
+        assert fault in told
+
+
+def test_a_war_room_without_an_end_and_an_unattended_approval_are_refused(written: Path) -> None:
+    told = refusal(written, WHOLE.replace("P01", "P07").replace("requires_human = true", "requires_human = false") + (
+        'approval = { by = "CFO", limit_percent = { high = 9, medium = 5, low = 1 }, above = "CEO" }\n'
+    ))  # fmt: skip
+    assert "a war room (P07) needs both" in told
+    assert "approval: needs `requires_human = true`" in told
+
+
+@pytest.mark.parametrize("text", ["", "playbook = 3", "playbook = []", "[[other]]\nid = 'a'", "not toml"])
+def test_a_file_without_playbooks_is_refused(written: Path, text: str) -> None:
+    assert "expected" in refusal(written, text)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlaybookError, match="found none that can be read"):
+        load_playbooks(tmp_path / "none.toml")
+
+
+def test_the_shipped_file_is_the_default() -> None:
+    assert load_playbooks() == load_playbooks(SHIPPED)

@@ -1,0 +1,148 @@
+"""Rolling-origin folds: learn from what had matured on a date, predict what came after, never the other way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from features.revenue import GRACE_DAYS
+from features.snapshot import Progress
+from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression
+from training.dataset import Dataset
+from training.metrics import Metrics, better_by, metrics
+from training.model import Floats, Line, Params, calibrated
+from training.outcomes import outcome_named
+
+FOLDS = 4
+MIN_OUTCOMES = 40
+"""Fewer outcomes than this in the whole history, or a quarter of it in a fold's past, is not enough to learn from."""
+
+OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
+CONTENDERS = (OURS, HEALTH, LOGISTIC)
+
+
+class NotEnough(ValueError):
+    """Too few outcomes to say anything."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Dates learnt from and dates predicted; at least `horizon_days` and the grace period lie between."""
+
+    learn: tuple[date, ...]
+    test: tuple[date, ...]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Out-of-time predictions of every contender on the same rows.
+
+    `rows`: `account_id`, `as_of`, `fold`, `happened`, `arr` and one column of log-odds a contender; ours is
+    calibrated on earlier folds only (`served`). `line` is fitted on all folds and is what the final model takes.
+    """
+
+    outcome: str
+    horizon_days: int
+    folds: tuple[Fold, ...]
+    rows: pd.DataFrame
+    line: Line
+    metrics: dict[str, Metrics]
+    by_fold: tuple[Metrics, ...]
+    beats: dict[str, tuple[float, float, float]]
+
+
+def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold]:
+    """The last dates in `count` blocks, each learnt for from the dates whose horizon had passed before it."""
+    gap = timedelta(days=horizon_days + GRACE_DAYS)
+    ready = [day for day in dates if any(day - gap >= earlier for earlier in dates)]
+    usable = ready[len(ready) // 3 :] if len(ready) > count else ready
+    blocks = [
+        list(block) for block in np.array_split(np.array(usable, dtype=object), min(count, len(usable))) if len(block)
+    ]
+    return [Fold(tuple(day for day in dates if day + gap <= block[0]), tuple(block)) for block in blocks if len(block)]
+
+
+def predictions(
+    data: Dataset, outcome: str, params: Params, progress: Progress | None = None
+) -> Iterator[tuple[int, pd.DataFrame, dict[str, Prediction]]]:
+    """Per fold: its number, its rows and every contender's predictions; folds without both classes are passed over."""
+    days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
+    planned = folds(days, data.horizon_days)
+    for number, fold in enumerate(planned):
+        if progress:
+            progress(number / len(planned), f"backtest of {outcome}, fold {number + 1} of {len(planned)}")
+        when = data.frame["as_of"].dt.date
+        learn, test = data.frame[when.isin(fold.learn)], data.frame[when.isin(fold.test)]
+        happened = learn[outcome].to_numpy(dtype=np.float64)
+        if min(happened.sum(), len(happened) - happened.sum()) < MIN_OUTCOMES / 4 or test.empty:
+            continue
+        yield (
+            number,
+            test,
+            {
+                OURS: gradient_boosting(learn, happened, test, params),
+                HEALTH: health_score(learn, happened, test, outcome_named(outcome).bad),
+                LOGISTIC: logistic_regression(learn, happened, test, params.seed),
+            },
+        )
+
+
+def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | None = None) -> Backtest:
+    """Every contender on rolling-origin folds; `NotEnough` if there are too few outcomes to learn from or to judge."""
+    found = int(data.frame[outcome].sum())
+    if found < MIN_OUTCOMES:
+        raise NotEnough(
+            f"{outcome}: {found} outcomes in {len(data.frame)} rows are not enough to learn from; expected at least "
+            f"{MIN_OUTCOMES}. Wait for more history, or take a longer --horizon"
+        )
+    parts, used = [], []
+    days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
+    planned = folds(days, data.horizon_days)
+    for number, test, made in predictions(data, outcome, params, progress):
+        part = test[["account_id", "as_of"]].assign(
+            fold=number, happened=test[outcome].to_numpy(dtype=np.float64), arr=test["arr_before"].to_numpy()
+        )
+        for name, prediction in made.items():
+            part[name] = prediction.new
+        earlier = pd.concat(parts) if parts else None
+        line = _line_before(earlier)
+        part["served"] = line.slope * part[OURS] + line.intercept
+        parts.append(part)
+        used.append(planned[number])
+    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if rows.empty or rows["happened"].sum() < MIN_OUTCOMES / 2:
+        raise NotEnough(
+            f"{outcome}: the history is too short for a backtest: {0 if rows.empty else int(rows['happened'].sum())} "
+            f"outcomes fall into test periods, expected at least {MIN_OUTCOMES // 2}; take a shorter --horizon or wait"
+        )
+    happened, arr = _floats(rows, "happened"), _floats(rows, "arr")
+    columns = {OURS: "served", HEALTH: HEALTH, LOGISTIC: LOGISTIC}
+    names = rows["account_id"].astype("category").cat.codes.to_numpy(dtype=np.float64)
+    return Backtest(
+        outcome=outcome,
+        horizon_days=data.horizon_days,
+        folds=tuple(used),
+        rows=rows,
+        line=calibrated(_floats(rows, OURS), happened),
+        metrics={name: metrics(happened, _floats(rows, column), arr) for name, column in columns.items()},
+        by_fold=tuple(
+            metrics(_floats(part, "happened"), _floats(part, "served"), _floats(part, "arr"))
+            for _, part in rows.groupby("fold")
+        ),
+        beats={
+            name: better_by(happened, _floats(rows, "served"), _floats(rows, name), names, params.seed)
+            for name in (HEALTH, LOGISTIC)
+        },
+    )
+
+
+def _line_before(earlier: pd.DataFrame | None) -> Line:
+    if earlier is None or earlier["happened"].sum() < MIN_OUTCOMES / 2:
+        return Line()
+    return calibrated(_floats(earlier, OURS), _floats(earlier, "happened"))
+
+
+def _floats(rows: pd.DataFrame, name: str) -> Floats:
+    return rows[name].to_numpy(dtype=np.float64)

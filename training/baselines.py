@@ -1,0 +1,103 @@
+"""What a model has to beat: the health score of a CS tool, and logistic regression."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue import CATALOGUE, FAMILY_OF
+from features.feature import Healthy, Reason
+from training.encoding import Matrix, encoding
+from training.model import Floats, Params, fit_booster, raw_log_odds
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Log-odds of the rows that were learnt from, and of the rows that were not."""
+
+    learnt: Floats
+    new: Floats
+
+
+def gradient_boosting(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, params: Params) -> Prediction:
+    """Ours, as the backtest fits it anew on every fold."""
+    code = encoding(learn)
+    booster = fit_booster(learn, happened, params, code)
+    return Prediction(raw_log_odds(booster, code, learn), raw_log_odds(booster, code, new))
+
+
+def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: bool) -> Prediction:
+    """The rule-based score of CS tools: every feature graded by its rank among accounts, families weighted alike.
+
+    Which end is healthy is the catalogue's word; an unknown feature has no say. The score becomes log-odds by a line
+    fitted on what was learnt, which moves no rank. For an outcome that is not `bad`, room to grow counts alone.
+    """
+    families: dict[str, list[str]] = {}
+    for name, feature in CATALOGUE.items():
+        grows = feature.reason is Reason.ROOM_TO_GROW
+        if name in learn.columns and feature.healthy is not Healthy.NONE and grows is not bad:
+            families.setdefault(FAMILY_OF[name], []).append(name)
+
+    def score(table: pd.DataFrame) -> Floats:
+        grades = [
+            np.nanmean(np.column_stack([_grade(learn[name], table[name], name) for name in names]), axis=1)
+            for names in families.values()
+            if any(learn[name].notna().any() for name in names)
+        ]
+        return (
+            np.nan_to_num(np.nanmean(np.column_stack(grades), axis=1), nan=0.5) if grades else np.full(len(table), 0.5)
+        )
+
+    with np.errstate(all="ignore"):
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is nothing
+            learnt, unseen = score(learn), score(new)
+    from sklearn.linear_model import LogisticRegression
+
+    line = LogisticRegression(C=1e6).fit(learnt.reshape(-1, 1), happened)
+    return Prediction(*(np.asarray(line.decision_function(part.reshape(-1, 1))) for part in (learnt, unseen)))
+
+
+def _grade(known: pd.Series, values: pd.Series, name: str) -> Floats:
+    """0 (bad) to 1 (good): the share of known accounts that are no better."""
+    ordered = np.sort(known.dropna().to_numpy(dtype=np.float64))
+    if not len(ordered):
+        return np.full(len(values), np.nan)
+    found = values.to_numpy(dtype=np.float64)
+    low, high = np.searchsorted(ordered, found, "left"), np.searchsorted(ordered, found, "right")
+    rank = np.where(np.isnan(found), np.nan, (low + high) / (2 * len(ordered)))
+    return rank if CATALOGUE[name].healthy is Healthy.HIGH else 1 - rank
+
+
+def logistic_regression(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, seed: int) -> Prediction:
+    """Ridge-penalised logistic regression over ranks; unknown is the median, with a flag of its own."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+    code = encoding(learn)
+    model = make_pipeline(
+        QuantileTransformer(n_quantiles=min(100, len(learn)), random_state=seed, subsample=20_000),
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
+        LogisticRegression(C=0.05, max_iter=500),
+    )
+    model.fit(_spread_out(code.matrix(learn), code.category_places), happened)
+    return Prediction(
+        *(
+            np.asarray(model.decision_function(_spread_out(code.matrix(part), code.category_places)))
+            for part in (learn, new)
+        )
+    )
+
+
+def _spread_out(matrix: Matrix, category_places: list[int]) -> Matrix:
+    """Categories as one column a code, up to 20 codes each."""
+    plain = np.delete(matrix, category_places, axis=1)
+    coded = [
+        (matrix[:, place] == value).astype(np.float64)[:, None] for place in category_places for value in range(20)
+    ]
+    return np.hstack([plain, *coded])

@@ -1,0 +1,99 @@
+"""A snapshot joined to matured labels: what a model may learn from."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+from features.catalogue import CATALOGUE
+from features.cohort import spine
+from features.snapshot import Progress, snapshot
+from features.warehouse import Warehouse
+from training.outcomes import label, last_matured
+
+STEP_DAYS = 28
+"""Days between two dates of the training spine."""
+FIRST_HISTORY_DAYS = 90
+"""The first date lies so far after the first known term, so that trends have a past."""
+
+
+class DatasetError(ValueError):
+    """Too little history for a single matured date."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`frame`: `account_id`, `as_of`, one column a feature, `arr_before`, `arr_after` and one boolean an outcome.
+
+    `unmatured` and `gone` count the rows that were dropped: the future not yet known, and accounts that had left
+    already without anybody knowing.
+    """
+
+    frame: pd.DataFrame
+    horizon_days: int
+    until: date
+    unmatured: int
+    gone: int
+
+    @property
+    def features(self) -> list[str]:
+        return [name for name in CATALOGUE if name in self.frame.columns]
+
+    def labels(self, outcome: str) -> pd.Series:
+        """0/1 per row."""
+        return self.frame[outcome].astype("int8")
+
+
+def history_begins(warehouse: Warehouse) -> date:
+    """The first day from which an account's life can be followed: terms are known, and usage where it is given.
+
+    2026-11-22: contracts often reach further back than telemetry, and then only of accounts that are still there.
+    Dates before the telemetry would teach that old accounts never leave, and that nobody used the product.
+    """
+    usage = warehouse.loaded["usage"].first if "usage" in warehouse.tables else None
+    return max(warehouse.first_day, usage) if usage else warehouse.first_day
+
+
+def training_dates(warehouse: Warehouse, horizon_days: int, until: date, step_days: int = STEP_DAYS) -> list[date]:
+    """Every `step_days`, backwards from the last matured date before `until`; `DatasetError` if there is none."""
+    newest = last_matured(until, horizon_days)
+    oldest = history_begins(warehouse) + timedelta(days=FIRST_HISTORY_DAYS)
+    if newest < oldest:
+        raise DatasetError(
+            f"not enough history: {horizon_days} days of horizon and the grace period before {until} end on {newest}, "
+            f"but the first date with {FIRST_HISTORY_DAYS} days of history is {oldest}; take a shorter --horizon or a "
+            "later --until"
+        )
+    count = (newest - oldest).days // step_days + 1
+    return sorted(newest - timedelta(days=step_days * i) for i in range(count))
+
+
+def dataset(
+    warehouse: Warehouse,
+    horizon_days: int,
+    until: date,
+    step_days: int = STEP_DAYS,
+    progress: Progress | None = None,
+) -> Dataset:
+    """All cohorts up to the last matured date before `until`, with features as of each date and their labels."""
+    dates = training_dates(warehouse, horizon_days, until, step_days)
+    return joined(warehouse, dates, horizon_days, until, progress)
+
+
+def joined(
+    warehouse: Warehouse, dates: list[date], horizon_days: int, until: date, progress: Progress | None = None
+) -> Dataset:
+    """The features of the cohorts on `dates` joined to what became of them, as known before `until`."""
+    rows = spine(warehouse, dates)
+    labelled = label(warehouse, rows, horizon_days, until)
+    usable = labelled["matured"] & ~labelled["gone"]
+    kept = labelled[usable].drop(columns=["matured", "gone"])
+    table = snapshot(warehouse, kept[["account_id", "as_of"]], progress=progress)
+    frame = table.merge(kept, on=["account_id", "as_of"], how="left", validate="one_to_one")
+    return Dataset(
+        frame=frame,
+        horizon_days=horizon_days,
+        until=until,
+        unmatured=int((~labelled["matured"]).sum()),
+        gone=int((labelled["matured"] & labelled["gone"]).sum()),
+    )

@@ -1,0 +1,109 @@
+"""How good predictions were, in the words that people act on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.model import Floats, sigmoid
+
+CAPACITY = 0.10
+"""The share of accounts that CSMs can look after in a period; lift and ARR captured are read there."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Quality of one set of predictions.
+
+    `lift`: outcome rate among the top `CAPACITY` of accounts over the rate of all; `captured`: share of the outcomes'
+    ARR in that top; `slope`, `intercept`: of outcomes on predicted log-odds (1 and 0 are perfect); `ece`: mean gap
+    between probability and frequency over ten bins of equal count. A measure that one class alone cannot give is nan.
+    """
+
+    rows: int
+    outcomes: int
+    expected: float
+    roc_auc: float
+    average_precision: float
+    log_loss: float
+    brier: float
+    slope: float
+    intercept: float
+    ece: float
+    lift: float
+    captured: float
+
+
+def metrics(happened: Floats, log_odds: Floats, arr: Floats) -> Metrics:
+    """`Metrics` of predicted log-odds against 0/1 outcomes, with each row's ARR."""
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+    probability = sigmoid(log_odds)
+    both = 0 < happened.sum() < len(happened)
+    top = top_share(log_odds)
+    arr_lost = float((arr * happened).sum())
+    slope, intercept = _line(happened, log_odds) if both else (np.nan, np.nan)
+    return Metrics(
+        rows=len(happened),
+        outcomes=int(happened.sum()),
+        expected=float(probability.sum()),
+        roc_auc=float(roc_auc_score(happened, log_odds)) if both else np.nan,
+        average_precision=float(average_precision_score(happened, log_odds)) if both else np.nan,
+        log_loss=float(log_loss(happened, probability, labels=[0, 1])),
+        brier=float(brier_score_loss(happened, probability)),
+        slope=slope,
+        intercept=intercept,
+        ece=_ece(happened, probability),
+        lift=float(happened[top].mean() / happened.mean()) if both else np.nan,
+        captured=float((arr * happened)[top].sum() / arr_lost) if arr_lost else np.nan,
+    )
+
+
+def top_share(log_odds: Floats, share: float = CAPACITY) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which rows belong to the top `share`, at least one; equal scores are split by position."""
+    chosen = np.zeros(len(log_odds), dtype=bool)
+    chosen[np.argsort(-log_odds, kind="stable")[: max(1, round(share * len(log_odds)))]] = True
+    return chosen
+
+
+def bins(happened: Floats, probability: Floats, count: int = 10) -> list[tuple[float, float, int]]:
+    """(mean probability, frequency, rows) of `count` bins of equal count, lowest first."""
+    order = np.argsort(probability, kind="stable")
+    parts = [part for part in np.array_split(order, count) if len(part)]
+    return [(float(probability[part].mean()), float(happened[part].mean()), len(part)) for part in parts]
+
+
+def better_by(
+    happened: Floats, ours: Floats, theirs: Floats, accounts: Floats, seed: int, draws: int = 200
+) -> tuple[float, float, float]:
+    """(difference, 2.5 %, 97.5 %) in average precision, ours minus theirs, by a paired bootstrap over accounts.
+
+    Accounts, not rows, are drawn: the rows of one account are not independent (Efron and Tibshirani, 1993).
+    """
+    from sklearn.metrics import average_precision_score
+
+    random = np.random.default_rng(seed)
+    names, place = np.unique(accounts, return_inverse=True)
+    point = float(average_precision_score(happened, ours) - average_precision_score(happened, theirs))
+    found = []
+    for _ in range(draws):
+        weight = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))[place]
+        if (weight * happened).sum() == 0:
+            continue
+        found.append(
+            average_precision_score(happened, ours, sample_weight=weight)
+            - average_precision_score(happened, theirs, sample_weight=weight)
+        )
+    low, high = np.quantile(found, [0.025, 0.975]) if found else (np.nan, np.nan)
+    return point, float(low), float(high)
+
+
+def _line(happened: Floats, log_odds: Floats) -> tuple[float, float]:
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=1e6).fit(log_odds.reshape(-1, 1), happened)
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+
+
+def _ece(happened: Floats, probability: Floats) -> float:
+    parts = bins(happened, probability)
+    return sum(abs(said - was) * rows for said, was, rows in parts) / max(len(happened), 1)

@@ -1,0 +1,252 @@
+"""The fitted, calibrated answer for one outcome: predicts, and says what each feature added.
+
+A calibration is a line in log-odds, so it stretches every contribution alike: contributions + base = the served
+log-odds, exactly. Saved as text and JSON; nothing is pickled.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from training.encoding import Encoding, Matrix, encoding
+
+if TYPE_CHECKING:
+    import lightgbm
+
+Floats = npt.NDArray[np.float64]
+
+BOOSTER, CARD = "booster.txt", "model.json"
+
+
+class ModelError(ValueError):
+    """A saved model that cannot be used, or data that cannot be learnt from."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """LightGBM's parameters. The defaults are small, regularised trees; `rounds` is the number of trees."""
+
+    rounds: int = 200
+    learning_rate: float = 0.04
+    num_leaves: int = 12
+    max_depth: int = 5
+    min_data_in_leaf: int = 40
+    feature_fraction: float = 0.6
+    bagging_fraction: float = 0.8
+    lambda_l2: float = 10.0
+    seed: int = 7
+    num_threads: int = 2
+
+    def lightgbm(self) -> dict[str, Any]:
+        given = asdict(self)
+        rounds_aside = {name: value for name, value in given.items() if name != "rounds"}
+        return rounds_aside | {
+            "objective": "binary",
+            "bagging_freq": 1,
+            "max_bin": 63,
+            "force_row_wise": True,
+            "deterministic": True,
+            "verbosity": -1,
+        }
+
+
+@dataclass(frozen=True)
+class Line:
+    """A calibration: served log-odds = `slope` x raw log-odds + `intercept`."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A booster with its encoding, calibration and what a reader must know of it.
+
+    `spread` holds the 0th to 100th percentile of the probabilities it gave out of time, `growth` the median change
+    of ARR (a share) among accounts to which the outcome happened, `typical` the median of each number it learnt from.
+    """
+
+    outcome: str
+    horizon_days: int
+    version: str
+    until: str
+    encoding: Encoding
+    line: Line
+    base_rate: float
+    growth: float
+    spread: tuple[float, ...]
+    typical: Mapping[str, float]
+    booster: "lightgbm.Booster"
+
+    def predict(self, table: pd.DataFrame) -> Floats:
+        """The probability per row of a snapshot, 0 to 1: of base + the row's contributions, summed in that order."""
+        shares, base = self.contributions(self.encoding.matrix(table))
+        return sigmoid(np.asarray(base + shares.sum(axis=1)))
+
+    def contributions(self, matrix: Matrix, threads: int = 2) -> tuple[Floats, float]:
+        """(rows, features) shares in served log-odds (exact tree SHAP values), and the base they are added to.
+
+        `matrix` is the encoding's, of a snapshot or of single rows.
+        """
+        if not len(matrix):
+            return np.empty((0, len(self.encoding.features))), self.line.intercept
+        shap = np.asarray(
+            self.booster.predict(matrix, pred_contrib=True, num_threads=threads, validate_features=False),
+            dtype=np.float64,
+        )
+        return shap[:, :-1] * self.line.slope, float(shap[0, -1] * self.line.slope + self.line.intercept)
+
+    def save(self, folder: Path) -> None:
+        """Writes `booster.txt` and `model.json` into an existing folder."""
+        text = self.booster.model_to_string()
+        (folder / BOOSTER).write_text(text, encoding="utf-8")
+        document = {
+            "outcome": self.outcome,
+            "horizon_days": self.horizon_days,
+            "version": self.version,
+            "until": self.until,
+            "features": list(self.encoding.features),
+            "categories": {name: list(values) for name, values in self.encoding.categories.items()},
+            "line": asdict(self.line),
+            "base_rate": self.base_rate,
+            "growth": self.growth,
+            "spread": list(self.spread),
+            "typical": dict(self.typical),
+            "booster_sha256": _digest(text),
+        }
+        (folder / CARD).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def load(folder: Path) -> Model:
+    """The model saved in `folder`; `ModelError` if a file is absent, unreadable or not the one that was saved."""
+    import lightgbm
+
+    try:
+        document = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        text = (folder / BOOSTER).read_text(encoding="utf-8")
+        if _digest(text) != document["booster_sha256"]:
+            raise ModelError(f"{folder / BOOSTER} is not the file that was saved (checksum differs); promote again")
+        return Model(
+            outcome=document["outcome"],
+            horizon_days=document["horizon_days"],
+            version=document["version"],
+            until=document["until"],
+            encoding=Encoding(
+                tuple(document["features"]),
+                {name: tuple(values) for name, values in document["categories"].items()},
+            ),
+            line=Line(**document["line"]),
+            base_rate=document["base_rate"],
+            growth=document["growth"],
+            spread=tuple(document["spread"]),
+            typical=document["typical"],
+            booster=lightgbm.Booster(model_str=text),
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the model in {folder} cannot be read: {error}; promote again") from error
+    except (json.JSONDecodeError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+        raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
+
+
+def fit_booster(table: pd.DataFrame, happened: Floats, params: Params, code: Encoding) -> "lightgbm.Booster":
+    """LightGBM on an encoded snapshot; no resampling, so that raw log-odds stay frequencies."""
+    import lightgbm
+
+    data = lightgbm.Dataset(
+        code.matrix(table),
+        label=happened,
+        feature_name=list(code.features),
+        categorical_feature=code.category_places,
+        params={"max_bin": 63, "verbosity": -1},
+        free_raw_data=True,
+    )
+    return lightgbm.train(params.lightgbm(), data, num_boost_round=params.rounds)
+
+
+def raw_log_odds(booster: "lightgbm.Booster", code: Encoding, table: pd.DataFrame) -> Floats:
+    """The booster's own log-odds, before calibration."""
+    return np.asarray(booster.predict(code.matrix(table), raw_score=True, num_threads=2), dtype=np.float64)
+
+
+def calibrated(raw: Floats, happened: Floats) -> Line:
+    """The line in log-odds with the largest likelihood on out-of-time predictions (Platt, 1999).
+
+    The slope is kept in 0.25..1.5: beyond that the predictions themselves are wrong, and the gate says so.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    if len(set(happened.tolist())) < 2:
+        return Line()
+    fitted = LogisticRegression(C=1e6).fit(raw.reshape(-1, 1), happened)
+    slope = float(np.clip(fitted.coef_[0, 0], 0.25, 1.5))
+    # With the slope held, the intercept that makes the sum of probabilities the number of outcomes.
+    intercept = float(fitted.intercept_[0])
+    for _ in range(50):
+        probability = sigmoid(slope * raw + intercept)
+        step = (happened.sum() - probability.sum()) / max(float((probability * (1 - probability)).sum()), 1e-9)
+        intercept += float(np.clip(step, -1, 1))
+        if abs(step) < 1e-10:
+            break
+    return Line(slope, intercept)
+
+
+def fit(
+    table: pd.DataFrame,
+    happened: Floats,
+    params: Params,
+    *,
+    outcome: str,
+    horizon_days: int,
+    until: str,
+    version: str = "unregistered",
+    line: Line | None = None,
+    spread: Floats | None = None,
+    growth: float = 0.0,
+    code: Encoding | None = None,
+) -> Model:
+    """A model learnt from a snapshot and 0/1 labels; `ModelError` if there is only one class."""
+    if len(set(happened.tolist())) < 2:
+        raise ModelError(f"{outcome}: all {len(happened)} rows have the same label; nothing can be learnt")
+    code = code or encoding(table)
+    if not code.features:
+        raise ModelError(f"{outcome}: every feature is null or constant; nothing can be learnt")
+    booster = fit_booster(table, happened, params, code)
+    quantiles = np.quantile(spread, np.linspace(0, 1, 101)) if spread is not None and len(spread) else np.zeros(101)
+    return Model(
+        outcome=outcome,
+        horizon_days=horizon_days,
+        version=version,
+        until=until,
+        encoding=code,
+        line=line or Line(),
+        base_rate=float(happened.mean()),
+        growth=growth,
+        spread=tuple(float(value) for value in quantiles),
+        typical={
+            name: float(table[name].median())
+            for name in code.features
+            if name not in code.categories and table[name].notna().any()
+        },
+        booster=booster,
+    )
+
+
+def sigmoid(log_odds: Floats) -> Floats:
+    """Log-odds to probability."""
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def settings(params: Params) -> Mapping[str, float | int]:
+    """The parameters as a tracked run records them."""
+    return asdict(params)

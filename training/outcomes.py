@@ -1,0 +1,110 @@
+"""What may happen to an account within a horizon, and whether it did. The one file that looks past `as_of`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+
+from features.asof import follow
+from features.revenue import GRACE_DAYS, paid_on, stops, with_end
+from features.sources import SOURCES
+from features.warehouse import Warehouse
+
+CHANGE = 0.05
+"""ARR that moves by less than this share is neither contraction nor expansion (SOURCES)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One thing that may happen. `bad` tells losing from growing; `verb` completes "the account …"."""
+
+    name: str
+    verb: str
+    bad: bool
+
+
+OUTCOMES: Mapping[str, Outcome] = {
+    outcome.name: outcome
+    for outcome in (
+        Outcome("churn", "leaves", bad=True),
+        Outcome("contraction", "shrinks by at least 5 %", bad=True),
+        Outcome("expansion", "grows by at least 5 %", bad=False),
+    )
+}
+
+
+class OutcomeError(ValueError):
+    """An outcome or horizon that cannot be labelled."""
+
+
+def outcome_named(name: str) -> Outcome:
+    """The outcome of that name; `OutcomeError` lists the known ones."""
+    if name not in OUTCOMES:
+        raise OutcomeError(f"outcome {name!r} is not known; expected one of {', '.join(OUTCOMES)}")
+    return OUTCOMES[name]
+
+
+def last_matured(until: date, horizon_days: int) -> date:
+    """The last `as_of` whose horizon, and the grace period after it, lies before `until`."""
+    return until - timedelta(days=horizon_days + GRACE_DAYS)
+
+
+def label(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: date) -> pd.DataFrame:
+    """What became of every row of `spine` within `horizon_days`, as known before `until`.
+
+    Adds `matured` (bool), `gone` (bool: stopped before `as_of`, which was learnt later), `arr_before`, `arr_after`,
+    and one nullable boolean column an outcome, null where not matured or gone. Churn: ARR falls to zero and stays
+    there longer than the grace period. Contraction, expansion: ARR at the horizon lies 5 % or more below, above
+    that at `as_of`, without a churn between.
+
+    2026-11-22: all outcomes wait for the grace period. An account in a pause at the horizon is then known to have
+    left or to have signed late; the late signature's ARR speaks for it.
+    """
+    if not 1 <= horizon_days <= 730:
+        raise OutcomeError(f"a horizon of {horizon_days} days cannot be labelled; expected 1 to 730")
+    known = with_end(follow(warehouse.tables["subscriptions"], SOURCES["subscriptions"], until))
+    days = sorted(pd.Timestamp(stamp).date() for stamp in spine["as_of"].unique())
+    age = {day: (until - day).days for day in days}
+    sums = {
+        f"{name}{i}": known.arr.sum(where=paid_on(known, age[day] - ahead)).fill_null(0.0)
+        for i, day in enumerate(days)
+        for name, ahead in (("before", 0), ("after", horizon_days), ("later", horizon_days + GRACE_DAYS))
+    }
+    paid = known.group_by("account_id").agg(**sums).to_pandas().set_index("account_id")
+    stopped = stops(known).to_pandas().groupby("account_id")["churned_age"].agg(list)
+    parts = [
+        _on_one_day(spine[spine["as_of"] == pd.Timestamp(day)], paid, stopped, i, age[day], horizon_days)
+        for i, day in enumerate(days)
+    ]
+    return pd.concat(parts).loc[spine.index]
+
+
+def _on_one_day(
+    rows: pd.DataFrame, paid: pd.DataFrame, stopped: pd.Series, i: int, age: int, horizon_days: int
+) -> pd.DataFrame:
+    accounts = rows["account_id"]
+    before, after, later = (
+        accounts.map(paid[f"{name}{i}"]).fillna(0.0).to_numpy() for name in ("before", "after", "later")
+    )
+    churned = (
+        accounts.map(stopped)
+        .map(lambda ages: isinstance(ages, list) and any(age - horizon_days <= one < age for one in ages))
+        .to_numpy(dtype=bool)
+    )
+    matured = age >= horizon_days + GRACE_DAYS
+    settled = after.copy()
+    paused = (after == 0) & ~churned
+    settled[paused] = later[paused]
+    gone = before <= 0
+    labelled = rows.assign(matured=matured, gone=gone, arr_before=before, arr_after=settled)
+    happened = {
+        "churn": churned,
+        "contraction": ~churned & (settled <= (1 - CHANGE) * before),
+        "expansion": ~churned & (settled >= (1 + CHANGE) * before),
+    }
+    for name in OUTCOMES:
+        values = pd.array(happened[name], dtype="boolean")
+        values[gone | (not matured)] = pd.NA
+        labelled[name] = values
+    return labelled

@@ -1,0 +1,139 @@
+"""One training run, read top to bottom: dataset, search, backtest, gate, fit, card, register."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue import CATALOGUE
+from features.snapshot import Progress
+from features.warehouse import Warehouse
+from training.backtest import Backtest, NotEnough, backtest
+from training.card import card_files
+from training.dataset import Dataset, DatasetError, dataset
+from training.gate import faults
+from training.metrics import Metrics
+from training.model import Model, Params, fit, settings, sigmoid
+from training.outcomes import OUTCOMES, outcome_named
+from training.registry import Record, check_home, register
+from training.tune import tuned
+
+HORIZON_DAYS = 90
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a run is told. `until`: nothing known on or after it is used; `trials`: 0 keeps the default parameters."""
+
+    until: date
+    outcomes: tuple[str, ...] = tuple(OUTCOMES)
+    horizon_days: int = HORIZON_DAYS
+    trials: int = 0
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run came to for one outcome: a registered version, or the reasons why not (`refused`)."""
+
+    outcome: str
+    version: str | None
+    model: Model | None
+    backtest: Backtest | None
+    refused: tuple[str, ...]
+    rows: int
+    unmatured: int
+    gone: int
+
+
+def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress | None = None) -> list[Trained]:
+    """Trains every outcome of the run on one dataset and registers the models; see `Trained` for what came of it."""
+    chosen = [outcome_named(name).name for name in run.outcomes]
+    check_home(home)
+    share = 1 / (len(chosen) + 1)
+    try:
+        data = dataset(warehouse, run.horizon_days, run.until, progress=_within(progress, 0, share))
+    except DatasetError as error:
+        return [Trained(name, None, None, None, (str(error),), 0, 0, 0) for name in chosen]
+    return [
+        train_outcome(warehouse, data, run, name, home, _within(progress, share * (place + 1), share))
+        for place, name in enumerate(chosen)
+    ]
+
+
+def train_outcome(
+    warehouse: Warehouse, data: Dataset, run: TrainingRun, outcome: str, home: Path, progress: Progress | None = None
+) -> Trained:
+    """Search, backtest, gate, fit on all matured rows, card and registration of one outcome."""
+    counts = {"rows": len(data.frame), "unmatured": data.unmatured, "gone": data.gone}
+    params = replace(Params(), seed=run.seed)
+    try:
+        if run.trials:
+            backtest(data, outcome, params)  # says at once if there is not enough to search over
+            params = tuned(data, outcome, run.trials, home, run.seed, _within(progress, 0, 0.6))
+        result = backtest(data, outcome, params, _within(progress, 0.6 if run.trials else 0, 0.3))
+    except NotEnough as error:
+        return Trained(outcome, None, None, None, (str(error),), **counts)
+    if progress:
+        progress(0.9, f"fitting {outcome} on {len(data.frame):,} rows")
+    happened = data.labels(outcome).to_numpy(dtype=np.float64)
+    model = fit(
+        data.frame,
+        happened,
+        params,
+        outcome=outcome,
+        horizon_days=run.horizon_days,
+        until=run.until.isoformat(),
+        line=result.line,
+        spread=sigmoid(result.rows["served"].to_numpy(dtype=np.float64)),
+        growth=_growth(data.frame, outcome),
+    )
+    refused = faults(result)
+    record = Record(
+        model=model,
+        params=dict(settings(params))
+        | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)},
+        metrics={
+            f"{name.replace(' ', '_')}.{measure}": value
+            for name, found in result.metrics.items()
+            for measure, value in _finite(found).items()
+        },
+        tags={
+            "outcome": outcome,
+            "warehouse": Path(warehouse.location).name,
+            "data_fingerprint": fingerprint(data.frame),
+            "features": str(len(model.encoding.features)),
+            "catalogue": fingerprint(pd.DataFrame({"name": [f"{f.name}={f.measure}" for f in CATALOGUE.values()]})),
+        },
+        faults=refused,
+        files=card_files(data, result, model, refused),
+    )
+    version = register(home, record)
+    return Trained(outcome, version, replace(model, version=f"{outcome}-v{version}"), result, tuple(refused), **counts)
+
+
+def fingerprint(frame: pd.DataFrame) -> str:
+    """Sixteen hex digits that change when any cell does."""
+    hashed = pd.util.hash_pandas_object(frame.astype("string").astype(object), index=False).to_numpy()
+    return f"{int(np.bitwise_xor.reduce(hashed * np.arange(1, len(hashed) * 2, 2, dtype=np.uint64))):016x}"
+
+
+def _growth(frame: pd.DataFrame, outcome: str) -> float:
+    """The median relative change of ARR where the outcome happened: what is at stake besides probability."""
+    happened = frame[frame[outcome].astype(bool)]
+    return float((happened["arr_after"] / happened["arr_before"] - 1).median())
+
+
+def _finite(found: Metrics) -> dict[str, float]:
+    return {name: float(value) for name, value in vars(found).items() if np.isfinite(value)}
+
+
+def _within(progress: Progress | None, start: float, share: float) -> Progress | None:
+    """A part of a progress bar, as a bar of its own."""
+    if progress is None:
+        return None
+    whole: Callable[[float, str], None] = progress
+    return lambda done, what: whole(start + share * done, what)
