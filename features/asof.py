@@ -21,7 +21,7 @@ def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
     the age of the row's `known_at` where the source does not say when it happened; `instant` is the row's age in
     seconds, for ordering only. Columns that the table lacks are null.
     """
-    midnight = ibis.timestamp(as_of.isoformat())
+    midnight = day_literal(as_of).cast("timestamp")
     seen = rows.filter(rows.known_at < midnight)
     columns: dict[str, ir.Value] = {}
     for column in source.columns:
@@ -52,7 +52,12 @@ def observed_name(column: Column) -> str:
 
 
 def _age(value: ir.Value, as_of: date) -> ir.Value:
-    return ibis.literal(as_of).delta(value.date(), unit="day")
+    return day_literal(as_of).delta(value.date(), unit="day")
+
+
+def day_literal(as_of: date) -> ir.DateValue:
+    """The date as text that an engine casts: it stands once and alike in every dialect's query."""
+    return ibis.literal(as_of.isoformat()).cast("date")
 
 
 def _reading(seen: ir.Table, name: str, source: Source, midnight: ir.Value) -> ir.Value:

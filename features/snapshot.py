@@ -12,7 +12,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.asof import observe, observed_name
+from features.asof import day_literal, observe, observed_name
 from features.catalogue import CATALOGUE, FAMILIES
 from features.feature import Feature, Unit
 from features.measure import Measure, Window, aggregates
@@ -22,6 +22,9 @@ from features.sources import SOURCES, TYPES, Kind
 from features.warehouse import Warehouse
 
 Progress = Callable[[float, str], None]
+
+_ANY_DAY = date(1234, 5, 6)
+"""Stands for `as_of` in a compiled query."""
 
 DIGITS = 6
 """Sums and means are rounded to so many decimals: an engine adds in any order, and the order of rows is nothing."""
@@ -38,23 +41,33 @@ def snapshot(
     A cell is null where the value is unknown; flags are 0 or 1, categories text, all else floats. A feature whose
     source or columns were not given, or of whose source nothing was known yet, is null for everybody.
     """
-    days = sorted(spine["as_of"].unique())
+    days = sorted(pd.Timestamp(stamp).date() for stamp in spine["as_of"].unique())
+    accounts = spine.astype({"account_id": "string"})[["account_id", "as_of"]]
+    rows = warehouse.connection.create_table("spine", accounts, temp=True, overwrite=True)
+    queries: dict[frozenset[str], str] = {}
     parts = []
-    for done, stamp in enumerate(days):
-        as_of = pd.Timestamp(stamp).date()
+    for done, as_of in enumerate(days):
         if progress:
             progress(done / len(days), f"features of {as_of}")
-        accounts = spine.loc[spine["as_of"] == stamp, ["account_id"]]
-        part = _on_one_day(warehouse, accounts, as_of, features)
-        part.insert(1, "as_of", pd.Timestamp(as_of).as_unit("us"))
-        parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
+        blind = blind_on(warehouse, as_of, features)
+        if blind not in queries:
+            queries[blind] = str(ibis.to_sql(_on_one_day(warehouse, rows, features, blind), dialect="duckdb"))
+        parts.append(_run(warehouse, queries[blind], as_of))
+    table = pd.concat(parts, ignore_index=True).sort_values(["as_of", "account_id"], ignore_index=True)
     for name, feature in features.items():
         if feature.unit is Unit.CATEGORY:
             table[name] = table[name].astype(object).where(table[name].notna(), None)
         else:
             table[name] = table[name].astype("float64")
     return table
+
+
+def _run(warehouse: Warehouse, query: str, as_of: date) -> pd.DataFrame:
+    """A compiled query on another date: the date is its only parameter."""
+    text = query.replace(_ANY_DAY.isoformat(), as_of.isoformat())
+    part = warehouse.connection.raw_sql(text).df()
+    part.insert(1, "as_of", pd.Timestamp(as_of).as_unit("us"))
+    return part
 
 
 def coverage(table: pd.DataFrame) -> pd.Series:
@@ -74,19 +87,24 @@ def blind_features(warehouse: Warehouse, features: Mapping[str, Feature] = CATAL
     return blind
 
 
+def blind_on(warehouse: Warehouse, as_of: date, features: Mapping[str, Feature] = CATALOGUE) -> frozenset[str]:
+    """The features that are unknown for everybody on a date: not given, or of a source of which nothing was known."""
+    started = {name for name, loaded in warehouse.loaded.items() if loaded.first is not None and loaded.first < as_of}
+    unknown = {name for name, feature in features.items() if feature.source not in started}
+    return frozenset(blind_features(warehouse, features)) | unknown
+
+
 def _on_one_day(
-    warehouse: Warehouse, accounts: pd.DataFrame, as_of: date, features: Mapping[str, Feature]
-) -> pd.DataFrame:
-    blind = blind_features(warehouse, features)
-    joined = ibis.memtable(accounts.astype({"account_id": "string"}))
+    warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Feature], blind: frozenset[str]
+) -> ir.Table:
+    """The query of one date, with `_ANY_DAY` in its place; compiling it takes longer than running it."""
+    joined = spine.filter(spine.as_of.date() == day_literal(_ANY_DAY)).select("account_id")
     columns: dict[str, str] = {}
     for name in SOURCES:
         wanted = [feature for feature in features.values() if feature.source == name and feature.name not in blind]
-        first = warehouse.loaded[name].first if name in warehouse.tables else None
-        if not wanted or first is None or first >= as_of:
-            blind |= {feature.name: name for feature in wanted}
+        if not wanted:
             continue
-        rows = observe(with_readings(warehouse, name), SOURCES[name], as_of)
+        rows = observe(with_readings(warehouse, name), SOURCES[name], _ANY_DAY)
         rows = with_end(rows) if name == "subscriptions" else rows
         nodes = {_key(name, node): node for feature in wanted for node in aggregates(feature.measure)}
         for grouped in _grouped(rows, nodes):
@@ -95,11 +113,8 @@ def _on_one_day(
             columns |= {column: alias for alias, column in short.items()}
             grouped = grouped.select(account_key="account_id", **{a: grouped[c] for a, c in short.items()})
             joined = joined.left_join(grouped, joined.account_id == grouped.account_key).drop("account_key")
-    compiled = _Compiled(joined, columns, features, frozenset(blind))
-    result: pd.DataFrame = joined.select(
-        "account_id", **{name: compiled.feature(name) for name in features}
-    ).to_pandas()
-    return result.sort_values("account_id", ignore_index=True)
+    compiled = _Compiled(joined, columns, features, blind)
+    return joined.select("account_id", **{name: compiled.feature(name) for name in features})
 
 
 def _key(source: str, node: Measure) -> str:

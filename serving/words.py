@@ -60,7 +60,8 @@ def trained_lines(trained: Sequence[Trained]) -> list[str]:
                 if name != "tenure"
             )
             lines.append(
-                f"{one.outcome}: out of time ROC-AUC {found.roc_auc:.3f}, average precision {found.average_precision:.3f} "
+                f"{one.outcome}: out of time ROC-AUC {found.roc_auc:.3f}, "
+                f"average precision {found.average_precision:.3f} "
                 f"({rivals}); promised {found.expected:.0f}, {found.outcomes} came; {one.unmatured:,} unmatured and "
                 f"{one.gone:,} already-gone rows dropped"
             )

@@ -46,8 +46,8 @@ def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[s
         "",
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
         f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "
-        f"outcomes, {ours.outcomes} came. Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of accounts it ranked "
-        "highest.",
+        f"outcomes, {ours.outcomes} came. Of the ARR concerned, {ours.captured:.0%} belonged to the tenth "
+        "of accounts it ranked highest.",
         "",
         "| out of time | Tenure | health score | logistic regression |",
         "|---|---|---|---|",

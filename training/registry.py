@@ -71,11 +71,11 @@ def register(home: Path, record: Record) -> str:
             for file, content in record.files.items():
                 Path(folder, file).write_bytes(content.encode() if isinstance(content, str) else content)
             mlflow.log_artifacts(str(folder), _STATE)
-        logged = mlflow.lightgbm.log_model(
-            record.model.booster, name="booster", pip_requirements=REQUIREMENTS, registered_model_name=name
-        )
+        logged = mlflow.lightgbm.log_model(record.model.booster, name="booster", pip_requirements=REQUIREMENTS)
     client = mlflow.MlflowClient()
-    version = str(logged.registered_model_version)
+    if not client.search_registered_models(f"name='{name}'"):
+        client.create_registered_model(name)
+    version = str(client.create_model_version(name, logged.model_uri, run.info.run_id, model_id=logged.model_id).version)
     client.set_model_version_tag(name, version, "run_id", run.info.run_id)
     client.set_model_version_tag(name, version, "faults", json.dumps(record.faults))
     if not record.faults:
