@@ -65,7 +65,7 @@ def snapshot(
 def _run(warehouse: Warehouse, query: str, as_of: date) -> pd.DataFrame:
     """A compiled query on another date: the date is its only parameter."""
     text = query.replace(_ANY_DAY.isoformat(), as_of.isoformat())
-    part = warehouse.connection.raw_sql(text).df()
+    part: pd.DataFrame = warehouse.connection.raw_sql(text).df()
     part.insert(1, "as_of", pd.Timestamp(as_of).as_unit("us"))
     return part
 

@@ -197,7 +197,7 @@ def _load(
             raise WarehouseError(f"{location}: {name} is empty; expected at least one row")
         if found.rows and found.bad > bad_share * found.rows:
             worst = bad.groupby(["column", "rule"]).size().sort_values(ascending=False).head(3)
-            listed = "; ".join(f"{column}: {rule} ({n} rows)" for (column, rule), n in worst.items())
+            listed = "; ".join(f"{column}: {rule} ({n} rows)" for (column, rule), n in dict(worst).items())
             raise WarehouseError(
                 f"{location}: {found.bad} of {found.rows} rows of {name} are bad, more than the "
                 f"{bad_share:.0%} allowed (bad_share): {listed}"

@@ -236,12 +236,10 @@ async def _body(request: Request, names: set[str]) -> dict[str, Any]:
         raise Refused(400, "malformed", "expected finite numbers, found one too large for a float")
     missing, extra = sorted(names - set(body)), sorted(set(body) - names)
     if missing or extra:
-        raise _wrong(
-            f"the fields {', '.join(sorted(names))}",
-            "; ".join(
-                filter(None, [missing and f"{', '.join(missing)} missing", extra and f"unknown {', '.join(extra)}"])
-            ),
+        faults = ([f"{', '.join(missing)} missing"] if missing else []) + (
+            [f"unknown {', '.join(extra)}"] if extra else []
         )
+        raise _wrong(f"the fields {', '.join(sorted(names))}", "; ".join(faults))
     return body
 
 

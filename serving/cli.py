@@ -252,7 +252,7 @@ def serve(
 def main() -> None:
     """Runs the command; a fault that a caller can mend is one message and exit status 2, a refusal is 1."""
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False) or 0)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
     except typer.Abort:
@@ -375,3 +375,7 @@ def _serve(home: Path, host: str, port: int) -> None:
     from serving.server import run_server
 
     sys.exit(run_server(home, host, port))
+
+
+if __name__ == "__main__":
+    main()

@@ -120,7 +120,7 @@ class Ledger:
                     noticed_arr=scoring.noticed_arr,
                 )
             )
-            run_id = int(made.inserted_primary_key[0])
+            run_id = int((made.inserted_primary_key or (0,))[0])
             if briefs:
                 connection.execute(_ACCOUNTS.insert(), [{"run_id": run_id} | row for row in briefs])
             if scores:

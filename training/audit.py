@@ -250,7 +250,7 @@ def _quarantined(warehouse: Warehouse) -> list[dict[str, Any]]:
         rows=("value", "size"), example=("value", "first")
     )
     return [
-        {name: None if pd.isna(value) else value for name, value in row.items()}
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
         for row in counts.reset_index().to_dict("records")
     ]
 

@@ -97,7 +97,8 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             f"{outcome}: {found} outcomes in {len(data.frame)} rows are not enough to learn from; expected at least "
             f"{MIN_OUTCOMES}. Wait for more history, or take a longer --horizon"
         )
-    parts, used = [], []
+    parts: list[pd.DataFrame] = []
+    used: list[Fold] = []
     days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
     planned = folds(days, data.horizon_days)
     for number, test, made in predictions(data, outcome, params, progress):
@@ -106,8 +107,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         )
         for name, prediction in made.items():
             part[name] = prediction.new
-        earlier = pd.concat(parts) if parts else None
-        line = _line_before(earlier)
+        line = _line_before(pd.concat(parts) if parts else None)
         part["served"] = line.slope * part[OURS] + line.intercept
         parts.append(part)
         used.append(planned[number])
@@ -119,7 +119,6 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         )
     happened, arr = _floats(rows, "happened"), _floats(rows, "arr")
     columns = {OURS: "served", HEALTH: HEALTH, LOGISTIC: LOGISTIC}
-    names = rows["account_id"].astype("category").cat.codes.to_numpy(dtype=np.float64)
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
@@ -132,7 +131,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             for _, part in rows.groupby("fold")
         ),
         beats={
-            name: better_by(happened, _floats(rows, "served"), _floats(rows, name), names, params.seed)
+            name: better_by(happened, _floats(rows, "served"), _floats(rows, name), rows["account_id"], params.seed)
             for name in (HEALTH, LOGISTIC)
         },
     )

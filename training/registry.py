@@ -75,7 +75,9 @@ def register(home: Path, record: Record) -> str:
     client = mlflow.MlflowClient()
     if not client.search_registered_models(f"name='{name}'"):
         client.create_registered_model(name)
-    version = str(client.create_model_version(name, logged.model_uri, run.info.run_id, model_id=logged.model_id).version)
+    version = str(
+        client.create_model_version(name, logged.model_uri, run.info.run_id, model_id=logged.model_id).version
+    )
     client.set_model_version_tag(name, version, "run_id", run.info.run_id)
     client.set_model_version_tag(name, version, "faults", json.dumps(record.faults))
     if not record.faults:
@@ -243,6 +245,7 @@ def _mlflow(home: Path) -> ModuleType:
 
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         mlflow.set_tracking_uri(f"sqlite:///{home.resolve() / 'mlflow.db'}")
+        os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow exports what it is told; the next home is another one
         artefacts = home.resolve() / "artefacts"
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             mlflow.create_experiment(EXPERIMENT, artifact_location=artefacts.as_uri())
