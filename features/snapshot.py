@@ -104,8 +104,7 @@ def _on_one_day(
         wanted = [feature for feature in features.values() if feature.source == name and feature.name not in blind]
         if not wanted:
             continue
-        rows = observe(with_readings(warehouse, name), SOURCES[name], _ANY_DAY)
-        rows = with_end(rows) if name == "subscriptions" else rows
+        rows = _told_apart(warehouse, name, observe(with_readings(warehouse, name), SOURCES[name], _ANY_DAY))
         nodes = {_key(name, node): node for feature in wanted for node in aggregates(feature.measure)}
         for grouped in _grouped(rows, nodes):
             names = [column for column in grouped.columns if column != "account_id"]
@@ -115,6 +114,19 @@ def _on_one_day(
             joined = joined.left_join(grouped, joined.account_id == grouped.account_key).drop("account_key")
     compiled = _Compiled(joined, columns, features, blind)
     return joined.select("account_id", **{name: compiled.feature(name) for name in features})
+
+
+def _told_apart(warehouse: Warehouse, name: str, rows: ir.Table) -> ir.Table:
+    """Observed rows with what other rows say of them: a term its end, a use whether its feature is a critical one."""
+    if name == "subscriptions":
+        return with_end(rows)
+    if name == "usage" and "entitlements" in warehouse.tables:
+        entitled = observe(warehouse.tables["entitlements"], SOURCES["entitlements"], _ANY_DAY)
+        entitled = entitled.filter(entitled.critical)
+        entitled = entitled.select(entitled_id="account_id", entitled_to="feature", critical="critical").distinct()
+        same = [rows.account_id == entitled.entitled_id, rows.feature == entitled.entitled_to]
+        return rows.left_join(entitled, same).drop("entitled_id", "entitled_to")
+    return rows
 
 
 def _key(source: str, node: Measure) -> str:
@@ -257,7 +269,9 @@ def _needs(feature: Feature) -> frozenset[str]:
     """The observed columns that a feature's own measure reads, by their names in the source."""
     source = SOURCES[feature.source]
     schema = {observed_name(column): _OBSERVED.get(column.kind, TYPES[column.kind]) for column in source.columns}
-    blank = ibis.table(schema | readings_schema(source.name) | {"instant": "int64", "end_age": "int64"}, name="blank")
+    told = dict.fromkeys(("instant", "end_age", "event_age"), "int64")
+    told |= dict.fromkeys(_TOLD.get(source.name, ()), "boolean")
+    blank = ibis.table(schema | readings_schema(source.name) | told, name="blank")
     read = {
         field.name
         for node in aggregates(feature.measure)
@@ -266,13 +280,19 @@ def _needs(feature: Feature) -> frozenset[str]:
         for field in rows.resolve(blank).op().find(ops.Field)
     }
     raw = {observed_name(column): column.name for column in source.columns}
-    return frozenset(raw.get(name, name) for name in read - {"instant", "end_age"})
+    return frozenset(raw.get(name, name) for name in read - {"instant", "end_age", "event_age"})
 
 
 def _given(warehouse: Warehouse, source: str) -> frozenset[str]:
     missing = set(warehouse.loaded[source].missing_columns)
     given = {column.name for column in SOURCES[source].columns} - missing
+    entitled = warehouse.loaded.get("entitlements")
+    if source == "usage" and entitled is not None and "critical" not in entitled.missing_columns and "feature" in given:
+        given |= set(_TOLD["usage"])
     return frozenset(given if READ_FROM.get(source) in missing else given | set(readings_schema(source)))
 
+
+_TOLD = {"usage": ("critical",)}
+"""Columns that observed rows of a source get from another source."""
 
 _OBSERVED = {Kind.TIME: "int64"}

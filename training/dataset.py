@@ -6,13 +6,14 @@ from datetime import date, timedelta
 import pandas as pd
 
 from features.catalogue import CATALOGUE
-from features.cohort import spine
+from features.cohort import cohort, spine
 from features.snapshot import Progress, snapshot
 from features.warehouse import Warehouse
 from training.outcomes import label, last_matured
 
 STEP_DAYS = 28
-"""Days between two dates of the training spine."""
+"""Days between two dates of the training spine; half of it where fewer than `SMALL_COHORT` accounts pay at once."""
+SMALL_COHORT = 1_000
 FIRST_HISTORY_DAYS = 90
 """The first date lies so far after the first known term, so that trends have a past."""
 
@@ -54,8 +55,8 @@ def history_begins(warehouse: Warehouse) -> date:
     return max(warehouse.first_day, usage) if usage else warehouse.first_day
 
 
-def training_dates(warehouse: Warehouse, horizon_days: int, until: date, step_days: int = STEP_DAYS) -> list[date]:
-    """Every `step_days`, backwards from the last matured date before `until`; `DatasetError` if there is none."""
+def training_dates(warehouse: Warehouse, horizon_days: int, until: date) -> list[date]:
+    """Every four weeks, or two in a small company, backwards from the last matured date before `until`; `DatasetError` if there is none."""
     newest = last_matured(until, horizon_days)
     oldest = history_begins(warehouse) + timedelta(days=FIRST_HISTORY_DAYS)
     if newest < oldest:
@@ -64,6 +65,7 @@ def training_dates(warehouse: Warehouse, horizon_days: int, until: date, step_da
             f"but the first date with {FIRST_HISTORY_DAYS} days of history is {oldest}; take a shorter --horizon or a "
             "later --until"
         )
+    step_days = STEP_DAYS if len(cohort(warehouse, newest)) >= SMALL_COHORT else STEP_DAYS // 2
     count = (newest - oldest).days // step_days + 1
     return sorted(newest - timedelta(days=step_days * i) for i in range(count))
 
@@ -72,11 +74,10 @@ def dataset(
     warehouse: Warehouse,
     horizon_days: int,
     until: date,
-    step_days: int = STEP_DAYS,
     progress: Progress | None = None,
 ) -> Dataset:
     """All cohorts up to the last matured date before `until`, with features as of each date and their labels."""
-    dates = training_dates(warehouse, horizon_days, until, step_days)
+    dates = training_dates(warehouse, horizon_days, until)
     return joined(warehouse, dates, horizon_days, until, progress)
 
 

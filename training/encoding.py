@@ -51,17 +51,17 @@ class Encoding:
         return [place for place, name in enumerate(self.features) if name in self.categories]
 
 
-def encoding(table: pd.DataFrame, smallest_category: int = 20) -> Encoding:
+def encoding(table: pd.DataFrame, smallest_category: int = 30) -> Encoding:
     """The encoding of a training snapshot.
 
     Columns that are null or one value throughout are left out: they cannot tell anything apart. A category seen
-    fewer than `smallest_category` times has no code of its own.
+    by fewer than `smallest_category` accounts has no code of its own: rows of one account are one vote.
     """
     names = [name for name in CATALOGUE if name in table.columns and table[name].nunique(dropna=False) > 1]
     names = [name for name in names if table[name].notna().any()]
     categories: dict[str, tuple[str, ...]] = {}
     for name in names:
         if CATALOGUE[name].unit is Unit.CATEGORY:
-            counts = table[name].value_counts()
+            counts = table.groupby(name)["account_id"].nunique()
             categories[name] = tuple(sorted(str(value) for value in counts[counts >= smallest_category].index))
     return Encoding(tuple(names), categories)

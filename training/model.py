@@ -33,9 +33,9 @@ class ModelError(ValueError):
 class Params:
     """LightGBM's parameters. The defaults are small, regularised trees; `rounds` is the number of trees."""
 
-    rounds: int = 200
-    learning_rate: float = 0.04
-    num_leaves: int = 12
+    rounds: int = 160
+    learning_rate: float = 0.03
+    num_leaves: int = 8
     max_depth: int = 5
     min_data_in_leaf: int = 40
     feature_fraction: float = 0.6
@@ -53,6 +53,9 @@ class Params:
             "max_bin": 63,
             "force_row_wise": True,
             "deterministic": True,
+            "cat_smooth": 50.0,
+            "cat_l2": 50.0,
+            "max_cat_threshold": 8,
             "verbosity": -1,
         }
 

@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import change, count, largest, last, latest, of, smallest, total
+from features.measure import change, count, distinct, largest, last, latest, of, smallest, total
 from features.revenue import paid_on
 
 _NOW = paid_on(_, 0) & (_.arr > 0)
@@ -197,6 +197,61 @@ FEATURES = (
         healthy=Healthy.HIGH,
         reason=Reason.CONTEXT,
         empty=0,
+    ),
+    Feature(
+        name="plans_so_far",
+        source="subscriptions",
+        measure=distinct(_.plan, where=_.starts_age >= 0),
+        label="Plans so far",
+        words="They have been on {plans_so_far} {plans_so_far:plan|different plans} so far",
+        unit=Unit.COUNT,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=0,
+    ),
+    Feature(
+        name="prices_so_far",
+        source="subscriptions",
+        measure=distinct(_.arr, where=_.starts_age >= 0),
+        label="Prices so far",
+        words="They have paid {prices_so_far} {prices_so_far:price|different prices} so far",
+        unit=Unit.COUNT,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=0,
+    ),
+    Feature(
+        name="arr_largest",
+        source="subscriptions",
+        measure=largest(_.arr, where=_.starts_age >= 0),
+        label="Largest term so far",
+        words="The largest term so far was {arr_largest} ARR",
+        unit=Unit.MONEY,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=None,
+    ),
+    Feature(
+        name="arr_smallest",
+        source="subscriptions",
+        measure=smallest(_.arr, where=(_.starts_age >= 0) & (_.arr > 0)),
+        label="Smallest term so far",
+        words="The smallest term so far was {arr_smallest} ARR",
+        unit=Unit.MONEY,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=None,
+    ),
+    Feature(
+        name="growth_so_far",
+        source="subscriptions",
+        measure=change(of("arr"), of("arr_smallest")),
+        label="ARR against the smallest term so far",
+        words="ARR is {growth_so_far} above the smallest term so far",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.CONTEXT,
+        empty=None,
     ),
     Feature(
         name="late_invoices_180d",

@@ -1,0 +1,186 @@
+"""The laws: nothing known or learnt later moves what is said of a date, nor does another account, nor any order."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from features.catalogue import CATALOGUE
+from features.cohort import cohort, paying
+from features.revenue import movement, revenue
+from features.simulation import simulate
+from features.snapshot import snapshot
+from features.warehouse import Warehouse, open_warehouse
+from tests.worlds import (
+    AS_OF,
+    World,
+    cut,
+    day,
+    on_duckdb,
+    opened,
+    postponed,
+    renamed,
+    spine_of,
+    together,
+    unlearnt,
+    world,
+    worlds,
+    written,
+)
+from training.outcomes import label
+
+pytestmark = on_duckdb
+
+EARLIER = day(60)
+SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+TWINS = {"cut": cut, "unlearnt": unlearnt, "postponed": postponed}
+"""Three ways to change what was known or learnt only later; after each of them nothing may have changed."""
+
+
+def with_twins(tables: World, as_of: date) -> World:
+    """The world and, as accounts of their own, its twins with another future."""
+    return together(tables, *(renamed(twin(tables, as_of), f"/{name}") for name, twin in TWINS.items()))
+
+
+def ids(tables: World) -> list[str]:
+    return sorted(set(tables["accounts"]["account_id"]))
+
+
+def of_twin(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of one twin (or, without a name, of the world itself) under the accounts' plain ids."""
+    kin = rows[rows["account_id"].str.partition("/")[2] == name]
+    plain = kin["account_id"].str.partition("/")[0].astype("string")
+    return kin.assign(account_id=plain).sort_values(["as_of", "account_id"], ignore_index=True)
+
+
+def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Equal bit for bit."""
+    assert_frame_equal(one.astype({"account_id": "string"}), other.astype({"account_id": "string"}), check_exact=True)
+
+
+def backwards(tables: World) -> World:
+    return {name: rows.iloc[::-1] for name, rows in tables.items()}
+
+
+def alone(tables: World, account: str) -> World:
+    """The world of one account; `z` stays, for a source of which nothing at all was known is unknown to all."""
+    return {name: rows[rows["account_id"].isin([account, "z"])] for name, rows in tables.items()}
+
+
+@settings(SLOW, max_examples=3, phases=[Phase.explicit, Phase.generate])
+@given(tables=worlds(accounts=3))
+def test_the_whole_catalogue_keeps_the_laws_on_any_small_world(tables: World) -> None:
+    with TemporaryDirectory() as folder:
+        warehouse = opened(with_twins(tables, AS_OF), Path(folder) / "twins")
+        assert warehouse.quarantine.empty, "a drawn world must keep the rules of SOURCES"
+        everybody = [account + twin for account in ids(tables) for twin in ("", *(f"/{name}" for name in TWINS))]
+        both = snapshot(warehouse, spine_of(everybody, EARLIER, AS_OF))
+        today = both[both["as_of"] == pd.Timestamp(AS_OF)]
+        for name in TWINS:  # what was known or learnt only later changes nothing
+            assert_same(of_twin(today, name), of_twin(today, ""))
+            assert_same(of_twin(paying(warehouse, AS_OF), name), of_twin(paying(warehouse, AS_OF), ""))
+            assert_same(of_twin(cohort(warehouse, AS_OF), name), of_twin(cohort(warehouse, AS_OF), ""))
+        # One date equals its slice of many; other accounts move nothing; the order of rows is nothing.
+        account = ids(tables)[0]
+        lone = opened(backwards(alone(tables, account)), Path(folder) / "alone")
+        slice_of_many = today[today["account_id"] == account].reset_index(drop=True)
+        assert_same(snapshot(lone, spine_of([account], AS_OF)), slice_of_many)
+        warehouse.close()
+        lone.close()
+
+
+@settings(SLOW, max_examples=8)
+@given(
+    tables=worlds(accounts=4, sources=("accounts", "subscriptions"), rows=4),
+    age=st.integers(31, 300),
+    horizon_days=st.integers(1, 200),
+)
+def test_labels_and_cohorts_see_nothing_known_at_or_after_their_date(
+    tables: World, age: int, horizon_days: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        warehouse = opened(with_twins(tables, AS_OF), Path(folder))
+        rows = spine_of(sorted(set(with_twins(tables, AS_OF)["accounts"]["account_id"])), day(age))
+        labelled = label(warehouse, rows, horizon_days, AS_OF)
+        for name in TWINS:
+            assert_same(of_twin(labelled, name), of_twin(labelled, ""))
+            assert_same(of_twin(paying(warehouse, AS_OF), name), of_twin(paying(warehouse, AS_OF), ""))
+            assert_same(of_twin(cohort(warehouse, AS_OF), name), of_twin(cohort(warehouse, AS_OF), ""))
+        moved = revenue(movement(warehouse, AS_OF))
+        assert moved.grr is None or 0 <= moved.grr <= 1
+        assert moved.grr is None or moved.nrr is None or moved.grr <= moved.nrr + 1e-12
+        warehouse.close()
+
+
+@settings(SLOW, max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 2)),
+        max_size=6,
+    )
+)
+def test_grr_never_exceeds_one_nor_nrr(accounts: list[tuple[float, float, int]]) -> None:
+    rates = revenue(pd.DataFrame(accounts, columns=["start", "end", "due"]))
+    if rates.grr is None:
+        assert not any(start > 0 for start, _, _ in accounts)
+        return
+    assert rates.nrr is not None
+    assert 0 <= rates.grr <= 1
+    assert rates.grr <= rates.nrr + 1e-12
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A small simulated company's tables."""
+    folder = tmp_path_factory.mktemp("company") / "tables"
+    simulate(folder, accounts=60, months=8, seed=3, end=date(2026, 10, 1))
+    return {file.stem: pd.read_parquet(file) for file in folder.glob("*.parquet")}
+
+
+def test_a_company_known_up_to_a_date_looks_as_it_does_with_its_future(company: World, tmp_path: Path) -> None:
+    as_of = date(2026, 7, 1)
+    known = unlearnt(cut(company, as_of), as_of)
+    assert sum(map(len, known.values())) < sum(map(len, company.values())), "there is a future to cut off"
+    whole, past = opened(company, tmp_path / "whole"), opened(known, tmp_path / "past")
+    rows = cohort(whole, as_of)
+    assert_same(cohort(past, as_of), rows)
+    assert_same(snapshot(past, rows), snapshot(whole, rows))
+    whole.close()
+    past.close()
+
+
+def test_a_row_is_known_from_the_day_after_it_arrived(tmp_path: Path) -> None:
+    tables = world(tickets="ticket_id | account_id | event_at | known_at\n t | a | -9d | -1d 23:59")
+    warehouse = opened(tables, tmp_path)
+    wanted = {"open_tickets": CATALOGUE["open_tickets"]}
+    seen = snapshot(warehouse, spine_of(["a"], AS_OF - timedelta(days=1), AS_OF), wanted)["open_tickets"].tolist()
+    assert pd.isna(seen[0])
+    assert seen[1] == 1
+
+
+def test_a_moment_at_midnight_of_the_date_itself_is_not_known_yet(tmp_path: Path) -> None:
+    tables = world(
+        tickets="""ticket_id | account_id | event_at | resolved_at
+                   t         | a          | -9d      | +0d
+                   u         | a          | -9d      | -1d 23:59"""
+    )
+    wanted = {"open_tickets": CATALOGUE["open_tickets"]}
+    assert snapshot(opened(tables, tmp_path), spine_of(["a"], AS_OF), wanted)["open_tickets"].tolist() == [1]
+
+
+def test_csv_and_parquet_of_one_world_are_one_world(tmp_path: Path) -> None:
+    tables = world(usage="account_id | event_at | user_id\n a | -3d 10:00 | u1\n b | -40d | u2")
+    wanted = {name: CATALOGUE[name] for name in ("active_users_28d", "days_since_use")}
+
+    def seen(warehouse: Warehouse) -> pd.DataFrame:
+        return snapshot(warehouse, spine_of(["a", "b"], AS_OF), wanted)
+
+    comma = open_warehouse(str(written(tables, tmp_path / "csv", "csv")), loaded_on=AS_OF)
+    assert_same(seen(comma), seen(opened(tables, tmp_path / "parquet", loaded_on=AS_OF)))

@@ -1,0 +1,234 @@
+"""Small worlds of source tables: written down as ASCII tables, or drawn by Hypothesis from SOURCES itself.
+
+A world maps a source's name to a frame of its rows. Worlds turn about one date, `AS_OF`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pytest
+from hypothesis import strategies as st
+
+from features.sources import SOURCES, Column, Kind, Source
+from features.warehouse import Warehouse, open_warehouse
+
+World: TypeAlias = dict[str, pd.DataFrame]
+
+AS_OF = date(2026, 6, 1)
+LOADED_ON = date(2030, 1, 1)
+
+on_duckdb = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning", "ignore:The .future.infer_string")
+"""For tests that open a warehouse: ibis 12 calls DuckDB 2 and pandas 3 by names that both have deprecated."""
+
+_RELATIVE = re.compile(r"([+-]\d+)d(?: (\d\d:\d\d))?")
+
+
+def day(age: int) -> date:
+    """The date `age` days before `AS_OF`; a negative age lies ahead."""
+    return AS_OF - timedelta(days=age)
+
+
+def table(text: str) -> pd.DataFrame:
+    """Rows of an ASCII table, its cells split by `|`; an empty cell is null, `-3d` is three days before `AS_OF`.
+
+    `-3d 18:00` is that day's evening.
+    """
+    lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    header, *rows = lines
+    return pd.DataFrame([[_cell(cell) for cell in row] for row in rows], columns=header, dtype=object)
+
+
+def _cell(text: str) -> str | None:
+    if relative := _RELATIVE.fullmatch(text):
+        days, hour = relative.groups()
+        return f"{day(-int(days))}" + (f" {hour}" if hour else "")
+    return text or None
+
+
+def world(**tables: str) -> World:
+    """ASCII tables by source; accounts and subscriptions that are not given are filled in for every id mentioned.
+
+    Such an account is known, and pays 1,200 a year, since 400 days before `AS_OF`.
+    """
+    given = {name: table(text) for name, text in tables.items()}
+    ids = sorted({account for rows in given.values() for account in rows["account_id"]}) or ["a"]
+    if "accounts" not in given:
+        given["accounts"] = pd.DataFrame({"account_id": ids, "known_at": str(day(400))})
+    if "subscriptions" not in given:
+        since = str(day(400))
+        given["subscriptions"] = pd.DataFrame(
+            {"subscription_id": ids, "account_id": ids, "known_at": since, "starts_on": since, "arr": "1200"}
+        )
+    return given
+
+
+def written(tables: Mapping[str, pd.DataFrame], folder: Path, form: str = "parquet") -> Path:
+    """The folder, holding one file a table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        if form == "csv":
+            rows.to_csv(folder / f"{name}.csv", index=False)
+        else:
+            rows.to_parquet(folder / f"{name}.parquet", index=False)
+    return folder
+
+
+def opened(
+    tables: Mapping[str, pd.DataFrame], folder: Path, *, loaded_on: date = LOADED_ON, bad_share: float | None = None
+) -> Warehouse:
+    """The world written to a folder as Parquet, and opened."""
+    return open_warehouse(str(written(tables, folder)), loaded_on=loaded_on, bad_share=bad_share)
+
+
+def spine_of(accounts: Iterable[str], *dates: date) -> pd.DataFrame:
+    """Every account on every date, whether it pays or not."""
+    rows = [(account, pd.Timestamp(as_of)) for as_of in dates for account in accounts]
+    return pd.DataFrame(rows, columns=["account_id", "as_of"])
+
+
+def cut(tables: Mapping[str, pd.DataFrame], as_of: date) -> World:
+    """The rows known before `as_of`."""
+    return {name: rows[_visible(SOURCES[name], rows, as_of)] for name, rows in tables.items()}
+
+
+def unlearnt(tables: Mapping[str, pd.DataFrame], as_of: date) -> World:
+    """The same rows without any value learnt at or after `as_of`, or never."""
+    return {name: _unlearnt(SOURCES[name], rows, as_of) for name, rows in tables.items()}
+
+
+def postponed(tables: Mapping[str, pd.DataFrame], as_of: date) -> World:
+    """The world and, beside it, all that it tells once more: two years later and, at the earliest, on `as_of`."""
+    return {name: pd.concat([rows, _postponed(SOURCES[name], rows, as_of)]) for name, rows in tables.items()}
+
+
+def renamed(tables: Mapping[str, pd.DataFrame], suffix: str) -> World:
+    """The world with other accounts in it, and other keys, but alike in all else."""
+    return {
+        name: rows.assign(**{key: rows[key] + suffix for key in {"account_id", *SOURCES[name].key} & _words(name)})
+        for name, rows in tables.items()
+    }
+
+
+def together(*worlds: Mapping[str, pd.DataFrame]) -> World:
+    """The rows of several worlds under one another."""
+    return {name: pd.concat([one[name] for one in worlds], ignore_index=True) for name in worlds[0]}
+
+
+def _words(name: str) -> set[str]:
+    return {column.name for column in SOURCES[name].columns if column.kind in (Kind.ID, Kind.TEXT)}
+
+
+def _visible(source: Source, rows: pd.DataFrame, as_of: date) -> pd.Series[bool]:
+    known = rows["known_at"]
+    if source.event is not None:
+        known = known.fillna(rows[source.event])
+    return known.isna() | (known < pd.Timestamp(as_of))
+
+
+def _unlearnt(source: Source, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    kept = rows.copy()
+    for column in source.columns:
+        if column.learnt_at is not None and column.name in rows:
+            learnt = rows[column.learnt_at]
+            if column.name == "ended_on":
+                learnt = learnt.fillna(rows["ended_on"])
+            kept[column.name] = rows[column.name].where(learnt < pd.Timestamp(as_of))
+    return kept
+
+
+def _postponed(source: Source, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    times = [column.name for column in source.times if column.name in rows]
+    late = rows.assign(**{name: rows[name] + pd.Timedelta(days=730) for name in times})
+    first = pd.Timestamp(as_of)
+    late["known_at"] = late["known_at"].fillna(late[source.event] if source.event else first).clip(lower=first)
+    changed = {key: late[key] + "'" for key in source.key if key in _words(source.name) - {"account_id"}}
+    return late.assign(**changed)
+
+
+_LAGS = st.sampled_from([0, 0, 1, 9, 70])
+_SPANS = st.sampled_from([None, 0, 2, 30, 90, 200])
+_TEXTS = (
+    "We are evaluating alternatives and may cancel",
+    "The login is broken again",
+    "Thank you, this works great",
+    "Please add ten more seats",
+    "Is there a security report?",
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, accounts: int = 3, sources: tuple[str, ...] = tuple(SOURCES), rows: int = 3) -> World:
+    """A few accounts with a few rows in every source: on time and late, of the past and of the future, with nulls.
+
+    Each account is known early; every row keeps the rules of SOURCES. Account `z` has an early row in every
+    source, so that no source is unknown to all.
+    """
+    names = [f"acct{i}" for i in range(accounts)]
+    made: World = {}
+    for name in sources:
+        source = SOURCES[name]
+        told = [_row(draw, source, "z", 0, -450)]
+        for account in names:
+            least = 1 if source.required else 0
+            for number in range(draw(st.integers(least, max(rows, least)))):
+                start = -450 if name == "accounts" and number == 0 else draw(st.integers(-420, 60))
+                told.append(_row(draw, source, account, number, start))
+        made[name] = _frame(source, told)
+    return made
+
+
+def _row(draw: st.DrawFn, source: Source, account: str, number: int, start: int) -> dict[str, Any]:
+    moment = pd.Timestamp(AS_OF) + pd.Timedelta(days=start, minutes=number + draw(st.sampled_from([0, 720])))
+    row: dict[str, Any] = {}
+    for column in source.columns:
+        if column.name == "account_id":
+            row[column.name] = account
+        elif column.name in source.key and column.kind is not Kind.TIME:
+            row[column.name] = f"{account} {source.name} {number}"
+        elif column.name in (source.event, "starts_on") or (source.name == "accounts" and column.name == "known_at"):
+            row[column.name] = moment
+        elif column.name == "known_at":
+            row[column.name] = _known(draw, source, moment, early=start == -450)
+        else:
+            row[column.name] = _value(draw, column, moment)
+    return row
+
+
+def _known(draw: st.DrawFn, source: Source, moment: pd.Timestamp, *, early: bool) -> pd.Timestamp | None:
+    if early:
+        return moment
+    if source.name == "subscriptions":
+        return moment + pd.Timedelta(days=draw(st.sampled_from([-90, -20, 0, 9, 70])))
+    if draw(st.booleans()):
+        return None
+    return moment + pd.Timedelta(days=draw(_LAGS))
+
+
+def _value(draw: st.DrawFn, column: Column, moment: pd.Timestamp) -> Any:
+    if column.kind is Kind.TIME:
+        span = draw(_SPANS)
+        return None if span is None else moment + pd.Timedelta(days=span)
+    if not column.required and draw(st.integers(0, 4)) == 0:
+        return None
+    match column.kind:
+        case Kind.FLAG:
+            return draw(st.booleans())
+        case Kind.NUMBER:
+            low, high = column.low or 0, column.high or 40
+            return float(draw(st.sampled_from([low, (low + high) / 2, high])))
+        case Kind.ID:
+            return draw(st.sampled_from(["u1", "u2", "u3"]))
+    if column.name in ("text", "comment"):
+        return draw(st.sampled_from(_TEXTS))
+    return draw(st.sampled_from(column.values or ("north", "süd", "o'east")))
+
+
+def _frame(source: Source, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=[column.name for column in source.columns], dtype=object)
+    return frame.assign(**{column.name: pd.to_datetime(frame[column.name]) for column in source.times})
