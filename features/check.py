@@ -7,8 +7,12 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+from ibis.expr.datatypes import DataType
 
 from features.sources import TYPES, Column, Kind, Source
+
+_FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:59")
+"""What lies beyond, such as a database's `infinity`, is no date."""
 
 FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_rank")
 
@@ -88,14 +92,17 @@ def _typed(rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Tabl
 
 def _cast(cell: ir.Value, column: Column) -> ir.Value:
     if column.kind is Kind.TIME:
-        if cell.type().is_timestamp() or cell.type().is_date():
-            return cell.cast("timestamp('UTC')").cast("timestamp")
-        return cell.cast("string").try_cast("timestamp('UTC')").cast("timestamp")
+        dated = cell.type().is_timestamp() or cell.type().is_date()
+        moment = cell.cast("timestamp('UTC')") if dated else cell.cast("string").try_cast("timestamp('UTC')")
+        moment = moment.cast("timestamp")
+        return ibis.cases((moment.between(_FIRST, _LAST), moment))
     text = cell.cast("string")
     if column.kind in (Kind.ID, Kind.TEXT):
         return text.nullif("")
-    number = text.try_cast(TYPES[column.kind])
-    return number if column.kind is Kind.FLAG else ibis.cases((number.isnan() | number.isinf(), None), else_=number)
+    number = text.try_cast("float64")
+    if column.kind is Kind.FLAG:  # a flag with gaps is often stored as 1.0, 0.0 and NaN
+        return text.try_cast("boolean").coalesce(ibis.cases((number == 1, True), (number == 0, False)))
+    return ibis.cases((number.isnan() | number.isinf(), None), else_=number)
 
 
 Fault = tuple[str, str, ir.BooleanValue, ir.Value]
@@ -110,7 +117,7 @@ def _faults(typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) ->
         cell, raw = typed[column.name], typed[f"raw_{column.name}"]
         if column.kind not in (Kind.ID, Kind.TEXT):
             word = {Kind.TIME: "date", Kind.NUMBER: "number", Kind.FLAG: "yes or no"}[column.kind]
-            if rows[column.name].type().is_string():
+            if not _is_kind(rows[column.name].type(), column.kind):
                 unparsed = (raw != "") & (raw.lower() != "nan") & _cast(raw, column).isnull()
                 faults.append((column.name, f"not a {word}", unparsed, raw))
         if column.required:
@@ -127,6 +134,17 @@ def _faults(typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) ->
     tomorrow = ibis.timestamp((loaded_on + timedelta(days=1)).isoformat())
     faults.append(("known_at", "in the future at load time", typed.known_at >= tomorrow, typed.known_at))
     return faults
+
+
+def _is_kind(stored: DataType, kind: Kind) -> bool:
+    """Whether every cell of a column stored so is of the kind, or null."""
+    match kind:
+        case Kind.TIME:
+            return stored.is_timestamp() or stored.is_date()
+        case Kind.FLAG:
+            return stored.is_boolean()
+        case _:
+            return stored.is_integer() or stored.is_decimal()
 
 
 def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:

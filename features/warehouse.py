@@ -120,8 +120,12 @@ def _relations(connection: ibis.BaseBackend, path: Path) -> dict[str, ir.Table]:
     if path.is_file():
         quoted = str(path).replace("'", "''")
         connection.raw_sql(f"ATTACH '{quoted}' AS given (READ_ONLY)")
-        names = connection.list_tables(database="given.main")
-        return {name: connection.table(name, database="given.main") for name in names}
+        listed = "FROM information_schema.tables WHERE table_catalog = 'given' AND table_schema = 'main'"
+        names = [name for (name,) in connection.raw_sql(f"SELECT table_name {listed} ORDER BY 1").fetchall()]
+        for name in names:  # a view, so that a mapping's SQL can say the plain name
+            relation = '"' + name.replace('"', '""') + '"'
+            connection.raw_sql(f"CREATE VIEW {relation} AS FROM given.main.{relation}")
+        return {name: connection.table(name) for name in names}
     raise WarehouseError(
         f"{path} does not exist; expected a folder of Parquet or CSV files named after the source tables, "
         "a DuckDB file or a mapping file (*.toml)"
@@ -202,6 +206,8 @@ def _load(
                 f"{location}: {found.bad} of {found.rows} rows of {name} are bad, more than the "
                 f"{bad_share:.0%} allowed (bad_share): {listed}"
             )
+        if found.rows == found.bad and source.required:
+            raise WarehouseError(f"{location}: no row of {name} is good; expected at least one")
         bad_rows.append(bad)
         loaded[name] = found
         if found.rows > found.bad:

@@ -69,13 +69,14 @@ def simulate(
     accounts: Annotated[int, typer.Option(help="How many accounts.")] = 1500,
     months: Annotated[int, typer.Option(help="How many months of history.")] = 24,
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 7,
+    end: Annotated[str, typer.Option(metavar="DATE", help="The day after the last one.")] = "2026-10-01",
     as_json: AsJson = False,
 ) -> None:
     """Write the source tables of an invented company, and the true cause of every churn beside them."""
     from features.simulation import simulate as make
 
     with _progress() as progress:
-        make(directory, accounts=accounts, months=months, seed=seed, progress=progress)
+        make(directory, accounts=accounts, months=months, seed=seed, end=_day(end), progress=progress)
     _say(as_json, {"directory": str(directory), "accounts": accounts, "months": months}, f"Wrote {directory}.")
 
 
@@ -320,11 +321,15 @@ def _opened(location: str) -> "Iterator[Warehouse]":
         opened.close()
 
 
-def _date(text: str, opened: "Warehouse") -> date:
+def _day(text: str) -> date:
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         _wrong_use(f"expected a date such as 2026-10-01, found {text!r}")
+
+
+def _date(text: str, opened: "Warehouse") -> date:
+    day = _day(text)
     opened.check_date(day)
     return day
 

@@ -28,12 +28,13 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
     from training.audit import contradictions_in, refusals
 
     say = progress or _silently
-    folder = home / "demo" / f"company-{accounts}-{months}-{seed}"
+    today = datetime.now(UTC).date()
+    folder = home / "demo" / f"company-{accounts}-{months}-{seed}-{today}"
     if not (folder / "truth").exists():
         say(0.0, "simulating a company")
-        simulate(folder, accounts=accounts, months=months, seed=seed)
+        simulate(folder, accounts=accounts, months=months, seed=seed, end=today)
     say(0.1, "checking the tables")
-    warehouse = open_warehouse(str(folder), loaded_on=datetime.now(UTC).date())
+    warehouse = open_warehouse(str(folder), loaded_on=today)
     found = refusals(contradictions_in(warehouse))
     if found:
         raise NothingToServe("the tables contradict themselves: " + "; ".join(found))

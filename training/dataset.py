@@ -56,7 +56,10 @@ def history_begins(warehouse: Warehouse) -> date:
 
 
 def training_dates(warehouse: Warehouse, horizon_days: int, until: date) -> list[date]:
-    """Every four weeks, or two in a small company, backwards from the last matured date before `until`; `DatasetError` if there is none."""
+    """Every four weeks, or two in a small company, backwards from the last matured date before `until`.
+
+    Raises `DatasetError` if there is none.
+    """
     newest = last_matured(until, horizon_days)
     oldest = history_begins(warehouse) + timedelta(days=FIRST_HISTORY_DAYS)
     if newest < oldest:

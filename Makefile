@@ -1,0 +1,39 @@
+# Two commands: `make demo` runs the main job to a page in the browser, `make test` passes the tests.
+# Everything else that they need is installed here, on a machine with nothing but Python 3.11 or later.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 3000
+ACCOUNTS ?= 1500
+
+.PHONY: demo test long lint setup system browser clean
+
+demo: setup  ## Simulate, audit, train, promote, score, then serve the page and the API
+	$(BIN)/tenure demo --accounts $(ACCOUNTS) --port $(PORT)
+
+test: setup  ## The quick tests
+	$(BIN)/python -m pytest -q -m "not slow and not browser and not others"
+
+long: setup browser  ## The long tests: a real server, a real browser, other people's data
+	$(BIN)/python -m pytest -q -m "slow or browser or others"
+
+lint: setup  ## Format, lint and strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@sh .ci/system.sh
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+browser:
+	@sh .ci/system.sh browser
+
+clean:  ## Remove the environment and all state
+	rm -rf $(VENV) .tenure
