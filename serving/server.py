@@ -1,10 +1,12 @@
 """Starts the service as a process of its own, and says where it answers once it does."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -29,6 +31,7 @@ def run_server(home: Path, host: str, port: int) -> int:
         "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Tenure", "--host", host, "--port", str(port)]
+    signal.signal(signal.SIGTERM, _interrupt)
     process = subprocess.Popen([*command, "--working-dir", str(Path(__file__).parent.parent)], env=environment)
     try:
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host
@@ -41,6 +44,12 @@ def run_server(home: Path, host: str, port: int) -> int:
         if process.poll() is None:
             process.terminate()
             process.wait(timeout=20)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite request to stop ends the service as Ctrl-C does."""
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _answers(process: subprocess.Popen[bytes], address: str) -> bool:
