@@ -20,8 +20,9 @@ def catalogue_page() -> str:
     lines = [
         "# The catalogue",
         "",
-        f"{count} features, rendered by `python -m features.reference` from the rows in this folder. Ages are whole days "
-        "before `as_of`: yesterday is 1, and a date announced for the future is negative. A division by zero is unknown.",
+        f"{count} features, rendered by `python -m features.reference` from the rows in this folder. Ages are "
+        "whole days before `as_of`: yesterday is 1, and a date announced for the future is negative. A division by "
+        "zero is unknown.",
     ]
     for family, rows in FAMILIES.items():
         lines += [
@@ -40,11 +41,12 @@ def sources_page() -> str:
     lines = [
         "# The source tables",
         "",
-        "Rendered by `python -m features.reference` from `features/sources.py`. Only `accounts` and `subscriptions` are "
-        "required; of the others, any table and any column without a star may be missing, and what needs it is then "
+        "Rendered by `python -m features.reference` from `features/sources.py`. Only `accounts` and "
+        "`subscriptions` are required; of the others, any table and any column without a star may be missing, and what needs it is then "
         "unknown. `event_at` is when something happened, `known_at` when the company's systems could first know it "
         "(missing: the same). A row is seen on `as_of` only if `known_at < as_of`; a value that is *learnt at* another "
-        "date is null until that date has passed. Timestamps are UTC, a bare date is its midnight, money is one currency.",
+        "date is null until that date has passed. Timestamps are UTC, a bare date is its midnight, money is "
+        "one currency.",
     ]
     for source in SOURCES.values():
         star = " *(required)*" if source.required else ""

@@ -1,22 +1,23 @@
 """The `tenure` command. What is slow to import is imported where it is used, so that `--help` answers at once."""
 
-import json
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from features.warehouse import Warehouse
-
-Progress = Callable[[float, str], None]
+from serving.terminal import (
+    check_port,
+    date_in,
+    day_after_last,
+    day_named,
+    exit_status,
+    opened_warehouse,
+    progress_bar,
+    say,
+    write_table,
+    wrong_use,
+)
 
 app = typer.Typer(
     name="tenure",
@@ -55,8 +56,8 @@ def demo(
     from serving.demo import run_demo
 
     if serve_after:
-        _check_port("127.0.0.1", port)
-    with _progress() as progress:
+        check_port("127.0.0.1", port)
+    with progress_bar() as progress:
         lines = run_demo(home, accounts=accounts, months=months, seed=seed, progress=progress)
     typer.echo("\n".join(lines))
     if serve_after:
@@ -75,9 +76,9 @@ def simulate(
     """Write the source tables of an invented company, and the true cause of every churn beside them."""
     from features.simulation import simulate as make
 
-    with _progress() as progress:
-        make(directory, accounts=accounts, months=months, seed=seed, end=_day(end), progress=progress)
-    _say(as_json, {"directory": str(directory), "accounts": accounts, "months": months}, f"Wrote {directory}.")
+    with progress_bar() as progress:
+        make(directory, accounts=accounts, months=months, seed=seed, end=day_named(end), progress=progress)
+    say(as_json, {"directory": str(directory), "accounts": accounts, "months": months}, f"Wrote {directory}.")
 
 
 @app.command(epilog="Example: tenure audit warehouse/ --as-of 2026-10-01")
@@ -86,10 +87,10 @@ def audit(warehouse: Place, as_of: Annotated[str | None, AS_OF] = None, as_json:
     from serving.words import audit_lines
     from training.audit import audit as examine
 
-    with _opened(warehouse) as opened, _progress() as progress:
-        day = _date(as_of, opened) if as_of else _day_after_last(opened)
+    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+        day = date_in(as_of, opened) if as_of else day_after_last(opened)
         found = examine(opened, day, progress=progress)
-    _say(as_json, found.document(), "\n".join(audit_lines(found)))
+    say(as_json, found.document(), "\n".join(audit_lines(found)))
     if found.unusable:
         raise typer.Exit(1)
 
@@ -111,15 +112,15 @@ def snapshot(
     from features.snapshot import snapshot as build
 
     if bool(as_of) == bool(start or end) or bool(start) != bool(end):
-        _wrong_use("expected either --as-of (once or more) or both --from and --to")
-    with _opened(warehouse) as opened, _progress() as progress:
+        wrong_use("expected either --as-of (once or more) or both --from and --to")
+    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
         if as_of:
-            dates = [_date(day, opened) for day in as_of]
+            dates = [date_in(day, opened) for day in as_of]
         else:
-            dates = dates_every(every, _date(start or "", opened), _date(end or "", opened))
+            dates = dates_every(every, date_in(start or "", opened), date_in(end or "", opened))
         table = build(opened, spine(opened, dates), progress=progress)
-    _write(table, out)
-    _say(as_json, {"rows": len(table), "out": str(out)}, f"Wrote {len(table):,} rows to {out}.")
+    write_table(table, out)
+    say(as_json, {"rows": len(table), "out": str(out)}, f"Wrote {len(table):,} rows to {out}.")
 
 
 @app.command(epilog="Example: tenure train warehouse/ --outcome churn --horizon 90 --until 2026-10-01")
@@ -147,11 +148,11 @@ def train(
     from training.train import train as run_training
 
     chosen = tuple(outcome_named(name).name for name in outcome) if outcome else tuple(OUTCOMES)
-    with _opened(warehouse) as opened, _progress() as progress:
-        day = _date(until, opened) if until else _day_after_last(opened)
+    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+        day = date_in(until, opened) if until else day_after_last(opened)
         refusals = [] if despite_audit else refusals_of(contradictions_in(opened))
         if refusals:
-            _say(
+            say(
                 as_json,
                 {"refused": refusals},
                 "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals),
@@ -159,7 +160,7 @@ def train(
             raise typer.Exit(1)
         run = TrainingRun(day, chosen, horizon, trials, seed)
         trained = run_training(opened, run, home, progress)
-    _say(as_json, [trained_document(one) for one in trained], "\n".join(trained_lines(trained)))
+    say(as_json, [trained_document(one) for one in trained], "\n".join(trained_lines(trained)))
     if all(one.refused for one in trained):
         raise typer.Exit(1)
 
@@ -178,7 +179,7 @@ def promote(
     from training.registry import promote as install
 
     model = install(home, outcome_named(outcome).name, version, force=force, why=why)
-    _say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome}.")
+    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome}.")
 
 
 @app.command(epilog="Example: tenure rollback churn")
@@ -192,7 +193,7 @@ def rollback(
     from training.registry import rollback as back
 
     model = back(home, outcome_named(outcome).name)
-    _say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
+    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
 
 
 @app.command(epilog="Example: tenure score warehouse/ --as-of 2026-10-01 --out scores.parquet")
@@ -206,19 +207,19 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score every account paying without notice, into the ledger and to a file."""
-    from serving.demo import score_of_record
+    from serving.record import score_of_record
     from serving.score import scores_frame
 
-    with _opened(warehouse) as opened, _progress() as progress:
-        day = _date(as_of, opened)
+    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+        day = date_in(as_of, opened)
         scoring, withheld = score_of_record(opened, day, home, progress)
     if out is not None:
-        _write(scores_frame(scoring.scores), out)
+        write_table(scores_frame(scoring.scores), out)
     counts = {"as_of": str(day), "accounts": len(scoring.briefs), "scores": len(scoring.scores)}
     counts |= {"notice_given": len(scoring.noticed), "withheld": withheld}
     told = f"Scored {len(scoring.briefs):,} accounts on {day}: {len(scoring.scores):,} scores"
     told += f" ({len(scoring.noticed)} accounts have given notice and are not scored)." if scoring.noticed else "."
-    _say(as_json, counts, "\n".join([told, *(f"{name}: not enough to say: {why}" for name, why in withheld.items())]))
+    say(as_json, counts, "\n".join([told, *(f"{name}: not enough to say: {why}" for name, why in withheld.items())]))
 
 
 @app.command(epilog="Example: tenure revenue warehouse/ --as-of 2026-10-01 --by segment")
@@ -233,10 +234,10 @@ def revenue(
     from serving.words import revenue_lines
 
     if by not in (None, "segment", "tier", "cohort"):
-        _wrong_use(f"--by {by} is not known; expected segment, tier or cohort")
-    with _opened(warehouse) as opened:
-        rows = revenue_rows(opened, _date(as_of, opened), by)
-    _say(as_json, rows, "\n".join(revenue_lines(rows)))
+        wrong_use(f"--by {by} is not known; expected segment, tier or cohort")
+    with opened_warehouse(warehouse) as opened:
+        rows = revenue_rows(opened, date_in(as_of, opened), by)
+    say(as_json, rows, "\n".join(revenue_lines(rows)))
 
 
 @app.command(epilog="Example: tenure serve --port 3000")
@@ -246,7 +247,7 @@ def serve(
     home: Home = Path(".tenure"),
 ) -> None:
     """Serve the API and the pages over the latest scores of record."""
-    _check_port(host, port)
+    check_port(host, port)
     _serve(home, host, port)
 
 
@@ -271,109 +272,11 @@ def _end(error: Exception) -> NoReturn:
     if isinstance(error, ClickException):
         error.show()
         sys.exit(2)
-    status = _status(error)
+    status = exit_status(error)
     if status is None:
         raise error
     typer.echo(f"tenure: {error}", err=True)
     sys.exit(status)
-
-
-def _status(error: Exception) -> int | None:
-    """2 for bad input, 1 for a refusal, None for what nobody foresaw. Named here by text: their modules are slow."""
-    name = f"{type(error).__module__}.{type(error).__name__}"
-    known = {
-        "features.warehouse.WarehouseError",
-        "features.mapping.MappingError",
-        "features.cohort.CohortError",
-        "features.simulation.company.SimulationError",
-        "training.dataset.DatasetError",
-        "training.outcomes.OutcomeError",
-        "training.model.ModelError",
-        "training.registry.RegistryError",
-        "serving.playbooks.PlaybookError",
-        "serving.cli.WrongUse",
-    }
-    if name in known or isinstance(error, OSError):
-        return 2
-    return 1 if name in {"training.registry.PromotionRefused", "serving.demo.NothingToServe"} else None
-
-
-class WrongUse(Exception):
-    """A command that cannot be carried out as given."""
-
-
-def _wrong_use(message: str) -> NoReturn:
-    raise WrongUse(message)
-
-
-def _say(as_json: bool, document: Any, text: str) -> None:
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False, default=str) if as_json else text)
-
-
-@contextmanager
-def _opened(location: str) -> "Iterator[Warehouse]":
-    from features.warehouse import open_warehouse
-
-    opened = open_warehouse(location, loaded_on=datetime.now(UTC).date())
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        _wrong_use(f"expected a date such as 2026-10-01, found {text!r}")
-
-
-def _date(text: str, opened: "Warehouse") -> date:
-    day = _day(text)
-    opened.check_date(day)
-    return day
-
-
-def _day_after_last(opened: "Warehouse") -> date:
-    return date.fromordinal(opened.last_day.toordinal() + 1)
-
-
-def _write(table: "pd.DataFrame", out: Path) -> None:
-    """A whole Parquet file or none."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        table.to_parquet(aside, index=False)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A progress bar on standard error where that is a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda done, what: bar.update(task, completed=done, description=what)
-
-
-def _check_port(host: str, port: int) -> None:
-    import socket
-
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            _wrong_use(f"cannot listen on {host}:{port} ({error}); free it or name another --port")
 
 
 def _serve(home: Path, host: str, port: int) -> None:

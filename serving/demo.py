@@ -4,22 +4,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from features.snapshot import Progress
-from features.warehouse import Warehouse, open_warehouse
+from features.warehouse import open_warehouse
 from serving.brief import Brief
-from serving.ledger import open_ledger
 from serving.page import first_reason, money, percent, renewal
-from serving.playbooks import load_playbooks
-from serving.scoring import Scoring, score
-from serving.tiers import load_tiers
-from training.outcomes import OUTCOMES
-from training.registry import PromotionRefused, champion, promote
+from serving.record import NothingToServe, score_of_record
+from serving.scoring import Scoring
+from training.registry import PromotionRefused, promote
 from training.train import Trained, TrainingRun, train
 
 SHOWN = 5
-
-
-class NothingToServe(Exception):
-    """No model passed the gate: there is not enough to say."""
 
 
 def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Progress | None = None) -> list[str]:
@@ -46,23 +39,6 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
     scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
     warehouse.close()
     return [*lines, "", *_most_urgent(scoring)]
-
-
-def score_of_record(
-    warehouse: Warehouse, as_of: date, home: Path, progress: Progress | None = None
-) -> tuple[Scoring, dict[str, str]]:
-    """Scores through the champions into the ledger; the scores, and per outcome without one why it is withheld."""
-    models = [model for name in OUTCOMES if (model := champion(home, name)) is not None]
-    if not models:
-        raise NothingToServe(
-            "no model has been promoted, so there is nothing to score with; run `tenure train …`, then "
-            "`tenure promote churn`"
-        )
-    promoted = {model.outcome for model in models}
-    withheld = {name: f"no model of {name} has been promoted" for name in OUTCOMES if name not in promoted}
-    scoring = score(warehouse, as_of, models, load_playbooks(), load_tiers(), progress)
-    open_ledger(home).record(scoring, withheld)
-    return scoring, withheld
 
 
 def _silently(done: float, what: str) -> None:

@@ -163,9 +163,10 @@ def _page(markdown: str, plots: dict[str, bytes], model: Model) -> str:
     title = html.escape(f"{model.outcome} within {model.horizon_days} days")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model card: {title}</title>'
-        "<style>body{font:16px/1.55 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
+        "<style>body{font:16px/1.55 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
         "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .8rem;border-bottom:1px solid #d8dde5;"
-        "text-align:right}td:first-child,th:first-child{text-align:left}figure{margin:1.5rem 0}svg{max-width:100%;"
+        "text-align:right}td:first-child,th:first-child{text-align:left}figure{display:inline-block;"
+        "margin:1rem 1.5rem 1rem 0;max-width:100%}svg{max-width:100%;"
         f"height:auto}}</style>{body}{figures}</html>"
     )
 

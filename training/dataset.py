@@ -79,9 +79,14 @@ def dataset(
     until: date,
     progress: Progress | None = None,
 ) -> Dataset:
-    """All cohorts up to the last matured date before `until`, with features as of each date and their labels."""
+    """All cohorts before `until` whose horizon has passed, with features as of each date and their labels.
+
+    Later cohorts are dropped and counted: their future is not known yet.
+    """
     dates = training_dates(warehouse, horizon_days, until)
-    return joined(warehouse, dates, horizon_days, until, progress)
+    step = (dates[-1] - dates[-2]) if len(dates) > 1 else timedelta(days=STEP_DAYS)
+    later = [dates[-1] + step * ahead for ahead in range(1, (until - dates[-1]) // step + 1)]
+    return joined(warehouse, [*dates, *(day for day in later if day < until)], horizon_days, until, progress)
 
 
 def joined(

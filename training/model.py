@@ -248,8 +248,3 @@ def sigmoid(log_odds: Floats) -> Floats:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def settings(params: Params) -> Mapping[str, float | int]:
-    """The parameters as a tracked run records them."""
-    return asdict(params)

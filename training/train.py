@@ -1,7 +1,7 @@
 """One training run, read top to bottom: dataset, search, backtest, gate, fit, card, register."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from training.card import card_files
 from training.dataset import Dataset, DatasetError, dataset
 from training.gate import faults
 from training.metrics import Metrics
-from training.model import Model, Params, fit, settings, sigmoid
+from training.model import Model, Params, fit, sigmoid
 from training.outcomes import OUTCOMES, outcome_named
 from training.registry import Record, check_home, register
 from training.tune import tuned
@@ -94,8 +94,7 @@ def train_outcome(
     refused = faults(result)
     record = Record(
         model=model,
-        params=dict(settings(params))
-        | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)},
+        params=asdict(params) | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)},
         metrics={
             f"{name.replace(' ', '_')}.{measure}": value
             for name, found in result.metrics.items()

@@ -168,9 +168,7 @@ def test_a_churn_is_silence_for_longer_than_the_grace_period(truth: Truth) -> No
     terms = read(truth, "subscriptions").assign(until=lambda rows: ends(rows))
     terms = terms.sort_values(["account_id", "starts_on"])
     terms["next"] = terms.groupby("account_id")["starts_on"].shift(-1).fillna(pd.Timestamp(2200, 1, 1))
-    stopped = terms[
-        (terms["until"] < pd.Timestamp(truth.end) - GRACE) & (terms["until"] >= pd.Timestamp(truth.start))
-    ]
+    stopped = terms[(terms["until"] < pd.Timestamp(truth.end) - GRACE) & (terms["until"] >= pd.Timestamp(truth.start))]
     away = stopped["next"] - stopped["until"]
     late = stopped[(away > pd.Timedelta(0)) & (away <= GRACE)]
     assert len(late) > 0
@@ -197,9 +195,7 @@ def test_an_oracle_of_the_hidden_states_is_good_but_not_perfect(truth: Truth) ->
     terms, states = read(truth, "subscriptions"), truth.states
     gone: list[bool] = []
     hazard: list[float] = []
-    for as_of in pd.date_range(
-        pd.Timestamp(truth.start) + 90 * DAY, pd.Timestamp(truth.end) - 121 * DAY, freq="30D"
-    ):
+    for as_of in pd.date_range(pd.Timestamp(truth.start) + 90 * DAY, pd.Timestamp(truth.end) - 121 * DAY, freq="30D"):
         week = states.loc[states["week"] <= as_of, "week"].max()
         known = states[states["week"] == week].set_index("account_id")["hazard"]
         cohort = eligible(terms, as_of).intersection(known.index)
@@ -211,9 +207,7 @@ def test_an_oracle_of_the_hidden_states_is_good_but_not_perfect(truth: Truth) ->
 
 def test_the_states_show_in_the_tables_only_through_noise(truth: Truth) -> None:
     """Each state moves what it should, and no observation gives its state away."""
-    states = truth.states.groupby("account_id")[
-        ["value", "relationship", "trouble", "budget", "growth"]
-    ].mean()
+    states = truth.states.groupby("account_id")[["value", "relationship", "trouble", "budget", "growth"]].mean()
     tickets, surveys = read(truth, "tickets"), read(truth, "surveys")
     touchpoints, signals = read(truth, "touchpoints"), read(truth, "signals")
     usage = read(truth, "usage")
@@ -269,13 +263,9 @@ def test_the_journal_refuses_what_is_dated_before_its_week() -> None:
     journal = Journal()
     journal.turn(100.0)
     who = np.array([0, 1])
-    rows = journal.add(
-        "tickets", account_id=who, event_at=np.array([100.0, 101.5]), known_at=np.array([100.0, 101.5])
-    )
+    rows = journal.add("tickets", account_id=who, event_at=np.array([100.0, 101.5]), known_at=np.array([100.0, 101.5]))
     with pytest.raises(CausalityError, match="tickets"):
-        journal.add(
-            "tickets", account_id=who, event_at=np.array([99.0, 101.0]), known_at=np.array([99.0, 101.0])
-        )
+        journal.add("tickets", account_id=who, event_at=np.array([99.0, 101.0]), known_at=np.array([99.0, 101.0]))
     with pytest.raises(CausalityError, match="resolved_at"):
         journal.learn("tickets", rows, resolved_at=np.array([99.0, 101.0]))
 
@@ -289,9 +279,7 @@ def test_too_small_a_company_is_refused(tmp_path: Path, accounts: int, months: i
 
 def test_the_smallest_company_works_and_tells_how_far_it_is(tmp_path: Path) -> None:
     told: list[float] = []
-    truth = simulate(
-        tmp_path / "s", accounts=20, months=6, end=END, progress=lambda share, _: told.append(share)
-    )
+    truth = simulate(tmp_path / "s", accounts=20, months=6, end=END, progress=lambda share, _: told.append(share))
     assert truth.rows["accounts"] >= 20
     assert told == sorted(told)
     assert told[-1] == 1.0

@@ -373,7 +373,9 @@ def test_a_row_without_any_clock_is_known_since_the_account_was(tmp_path: Path) 
 def test_a_stop_is_learnt_on_its_day_unless_said_otherwise(tmp_path: Path) -> None:
     header = "subscription_id | account_id | known_at | starts_on | arr | ended_on"
     tables = world(
-        subscriptions=f"{header} | ended_known_at\n s | a | -90d | -90d | 1 | -9d |\n t | a | -90d | -90d | 1 | -9d | -2d"
+        subscriptions=f"""{header} | ended_known_at
+                          s | a | -90d | -90d | 1 | -9d |
+                          t | a | -90d | -90d | 1 | -9d | -2d"""
     )
     assert cells(opened(tables, tmp_path), "subscriptions", "subscription_id", "ended_known_at") == [
         ("s", pd.Timestamp(day(9))),

@@ -1,0 +1,124 @@
+"""What every command does alike: opens tables, reads dates, shows progress, prints, ends with the right status."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.warehouse import Warehouse
+
+Progress = Callable[[float, str], None]
+
+
+class WrongUse(Exception):
+    """A command that cannot be carried out as given."""
+
+
+def wrong_use(message: str) -> NoReturn:
+    """Ends the command with one message and status 2."""
+    raise WrongUse(message)
+
+
+def say(as_json: bool, document: Any, text: str) -> None:
+    """Prints the document for machines, or the text for people."""
+    typer.echo(json.dumps(document, indent=1, ensure_ascii=False, default=str) if as_json else text)
+
+
+@contextmanager
+def opened_warehouse(location: str) -> "Iterator[Warehouse]":
+    """The checked tables, closed at the end."""
+    from features.warehouse import open_warehouse
+
+    opened = open_warehouse(location, loaded_on=datetime.now(UTC).date())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def day_named(text: str) -> date:
+    """A day written as 2026-10-01; `WrongUse` if it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        wrong_use(f"expected a date such as 2026-10-01, found {text!r}")
+
+
+def date_in(text: str, opened: "Warehouse") -> date:
+    """A day that lies in the data; `WarehouseError` if it does not."""
+    day = day_named(text)
+    opened.check_date(day)
+    return day
+
+
+def day_after_last(opened: "Warehouse") -> date:
+    """The first day on which everything in the tables was known."""
+    return date.fromordinal(opened.last_day.toordinal() + 1)
+
+
+def write_table(table: "pd.DataFrame", out: Path) -> None:
+    """A whole Parquet file or none."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        table.to_parquet(aside, index=False)
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress | None]:
+    """A progress bar on standard error where that is a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda done, what: bar.update(task, completed=done, description=what)
+
+
+def check_port(host: str, port: int) -> None:
+    """`WrongUse` if nothing can listen there."""
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            wrong_use(f"cannot listen on {host}:{port} ({error}); free it or name another --port")
+
+
+def exit_status(error: Exception) -> int | None:
+    """2 for bad input, 1 for a refusal, None for what nobody foresaw. Named here by text: their modules are slow."""
+    name = f"{type(error).__module__}.{type(error).__name__}"
+    known = {
+        "features.warehouse.WarehouseError",
+        "features.mapping.MappingError",
+        "features.cohort.CohortError",
+        "features.simulation.company.SimulationError",
+        "training.dataset.DatasetError",
+        "training.outcomes.OutcomeError",
+        "training.model.ModelError",
+        "training.registry.RegistryError",
+        "serving.playbooks.PlaybookError",
+        "serving.terminal.WrongUse",
+    }
+    if name in known or isinstance(error, OSError):
+        return 2
+    return 1 if name in {"training.registry.PromotionRefused", "serving.record.NothingToServe"} else None
