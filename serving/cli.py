@@ -82,7 +82,12 @@ def simulate(
 
 
 @app.command(epilog="Example: tenure audit warehouse/ --as-of 2026-10-01")
-def audit(warehouse: Place, as_of: Annotated[str | None, AS_OF] = None, as_json: AsJson = False) -> None:
+def audit(
+    warehouse: Place,
+    as_of: Annotated[str | None, AS_OF] = None,
+    quarantine: Annotated[Path | None, typer.Option(help="A Parquet file for every bad row: table, key, rule.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what is given, blind, stale, contradictory or leaking, and whether it is enough to learn from."""
     from serving.words import audit_lines
     from training.audit import audit as examine
@@ -90,6 +95,8 @@ def audit(warehouse: Place, as_of: Annotated[str | None, AS_OF] = None, as_json:
     with opened_warehouse(warehouse) as opened, progress_bar() as progress:
         day = date_in(as_of, opened) if as_of else day_after_last(opened)
         found = examine(opened, day, progress=progress)
+        if quarantine is not None:
+            write_table(opened.quarantine, quarantine)
     say(as_json, found.document(), "\n".join(audit_lines(found)))
     if found.unusable:
         raise typer.Exit(1)
