@@ -44,9 +44,9 @@ def sources_page() -> str:
         "Rendered by `python -m features.reference` from `features/sources.py`. Only `accounts` and `subscriptions`",
         "are required; of the others, any table and any column without a star may be missing, and what needs it is",
         "then unknown. `event_at` is when something happened, `known_at` when the company's systems could first know",
-        "it (missing: the same). A row is seen on `as_of` only if `known_at < as_of`; a value that is *learnt at* another",
-        "date is null until that date has passed. Timestamps are UTC, a bare date is its midnight, money is",
-        "one currency.",
+        "it (missing: the same). A row is seen on `as_of` only if `known_at < as_of`; a value that is *learnt at*",
+        "another date is null until that date has passed. Timestamps are UTC, a bare date is its midnight, and money",
+        "is in one currency.",
     ]
     for source in SOURCES.values():
         star = " *(required)*" if source.required else ""
