@@ -47,7 +47,7 @@ FEATURES = (
         source="contacts",
         measure=count(where=_LEADS & (_.left_age <= 180)),
         label="Champions, sponsors and deciders who left in 180 days",
-        words="{leads_left_180d} champion, sponsor or decision maker left in 180 days",
+        words="{leads_left_180d} of the champions, sponsors and deciders left in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
@@ -58,7 +58,8 @@ FEATURES = (
         source="contacts",
         measure=count(last(180), where=_LEADS),
         label="Champions, sponsors and deciders who joined in 180 days",
-        words="{leads_joined_180d} new champion, sponsor or decision maker joined in 180 days",
+        words="{leads_joined_180d} new {leads_joined_180d:champion, sponsor or decider|champions, sponsors or deciders} "
+        "joined in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.NONE,
         reason=Reason.CHAMPION_TURNOVER,
