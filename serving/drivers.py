@@ -47,7 +47,8 @@ def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapp
     for name in ranked:
         if said & CATALOGUE[name].mentions:
             continue
-        told.append(sentence(CATALOGUE[name], dict(row), UNITS))
+        words = sentence(CATALOGUE[name], dict(row), UNITS)
+        told.append(words[0].lower() + words[1:] if told and words[1:2].islower() else words)
         said |= CATALOGUE[name].mentions
         if len(told) == SENTENCES:
             break

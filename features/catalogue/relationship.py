@@ -58,8 +58,8 @@ FEATURES = (
         source="contacts",
         measure=count(last(180), where=_LEADS),
         label="Champions, sponsors and deciders who joined in 180 days",
-        words="{leads_joined_180d} new {leads_joined_180d:champion, sponsor or decider|champions, sponsors or deciders} "
-        "joined in 180 days",
+        words="{leads_joined_180d} new "
+        "{leads_joined_180d:champion, sponsor or decider|champions, sponsors or deciders} joined in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.NONE,
         reason=Reason.CHAMPION_TURNOVER,

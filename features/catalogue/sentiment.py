@@ -114,7 +114,8 @@ FEATURES = (
         source="tickets",
         measure=mean(_.text_sentiment, last(90)),
         label="Mood of tickets in 90 days, -1 to 1",
-        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly} in tone ({ticket_mood_90d}, from -1 to 1)",
+        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly} in tone ({ticket_mood_90d}, "
+        "from -1 to 1)",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.PRODUCT_ISSUE,
