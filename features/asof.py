@@ -26,8 +26,8 @@ def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
     columns: dict[str, ir.Value] = {}
     for column in source.columns:
         value = seen[column.name] if column.name in seen.columns else ibis.null(TYPES[column.kind])
-        if column.learnt_at is not None and column.learnt_at in seen.columns:
-            value = ibis.cases((seen[column.learnt_at] < midnight, value))
+        if column.learnt_at is not None:
+            value = _learnt(seen, column.learnt_at, value, midnight)
         columns[observed_name(column)] = _age(value, as_of) if column.kind is Kind.TIME else value
     for name in set(rows.columns) - {column.name for column in source.columns}:
         columns[name] = _reading(seen, name, source, midnight)
@@ -63,6 +63,13 @@ def day_literal(as_of: date) -> ir.DateValue:
 def _reading(seen: ir.Table, name: str, source: Source, midnight: ir.Value) -> ir.Value:
     """A column read from a text (its sentiment, its intents) is learnt when the text is."""
     text = next((column for column in source.columns if name.startswith(f"{column.name}_")), None)
-    if text is None or text.learnt_at is None or text.learnt_at not in seen.columns:
+    if text is None or text.learnt_at is None:
         return seen[name]
-    return ibis.cases((seen[text.learnt_at] < midnight, seen[name]))
+    return _learnt(seen, text.learnt_at, seen[name], midnight)
+
+
+def _learnt(seen: ir.Table, learnt_at: str, value: ir.Value, midnight: ir.Value) -> ir.Value:
+    """The value once its day of learning has passed; a value of which nobody says when it was learnt is not known."""
+    if learnt_at not in seen.columns:
+        return ibis.null(value.type())
+    return ibis.cases((seen[learnt_at] < midnight, value))

@@ -148,6 +148,7 @@ def _is_kind(stored: DataType, kind: Kind) -> bool:
 
 
 def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:
+    """What a checked table holds, and its bad rows as they are listed in the quarantine."""
     good = checked.fault_rule.isnull()
     sums = checked.agg(
         rows=checked.count(),

@@ -63,7 +63,8 @@ class Feature:
     """One column of a snapshot.
 
     `words` is a sentence about a known value; `{name}` is that feature's value in its unit, `{name:abs}` its size
-    without a sign, `{name:fell|rose}` a word by its sign, `{name:one|many}` likewise by number for counts and days.
+    without a sign, `{name:fell|rose|moved}` a word by its sign (the third for none), `{name:one|many}` by number for
+    counts and days.
     `empty` is the value for an account without a row in `source`: 0, or None for unknown.
     """
 
@@ -119,7 +120,9 @@ class _Spoken:
     def __format__(self, spec: str) -> str:
         if "|" in spec:
             number = float(self.value) if isinstance(self.value, (int, float)) else 0.0
-            one, other = spec.split("|")
+            one, other, *none = spec.split("|")
+            if none and round(number, 2) == 0:
+                return none[0]
             if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
                 return one if round(number) == 1 else other
             return one if number < 0 else other

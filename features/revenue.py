@@ -46,9 +46,11 @@ def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
     """Every churn known in observed terms: (`account_id`, `churned_age`).
 
     An account churns on the first day of a pause in payment longer than `grace_days`; a term already signed for
-    later ends the pause on its first day. Terms that never paid do not count.
+    later ends the pause on its first day. Terms that never paid, or ended on their first day, do not count.
     """
-    paying = observed.filter(observed.arr > 0)
+    paying = observed.filter(
+        (observed.arr > 0) & (observed.end_age.isnull() | (observed.end_age < observed.starts_age))
+    )
     ends = paying.filter(paying.end_age.notnull()).select(account_id="account_id", churned_age="end_age").distinct()
     other = paying.select(other_id="account_id", starts="starts_age", ends="end_age")
     covered = ends.join(

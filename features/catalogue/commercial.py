@@ -37,7 +37,7 @@ FEATURES = (
         source="subscriptions",
         measure=change(of("arr"), of("arr_180d_before")),
         label="ARR, change in half a year",
-        words="ARR {arr_change_180d:fell|rose} {arr_change_180d:abs} in half a year, {arr_180d_before} to {arr}",
+        words="ARR {arr_change_180d:fell|rose|moved} {arr_change_180d:abs} in half a year, {arr_180d_before} to {arr}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.BUDGET_PRESSURE,
@@ -70,7 +70,7 @@ FEATURES = (
         source="subscriptions",
         measure=change(of("seats"), of("seats_180d_before")),
         label="Seats, change in half a year",
-        words="Seats {seats_change_180d:fell|rose} {seats_change_180d:abs} in half a year, "
+        words="Seats {seats_change_180d:fell|rose|moved} {seats_change_180d:abs} in half a year, "
         "{seats_180d_before} to {seats}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,

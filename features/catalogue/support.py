@@ -46,7 +46,7 @@ FEATURES = (
         source="tickets",
         measure=change(of("tickets_90d"), of("tickets_90d_before")),
         label="Tickets, change on the 90 days before",
-        words="Support tickets {tickets_change_90d:fell|rose} {tickets_change_90d:abs}, {tickets_90d_before} to "
+        words="Support tickets {tickets_change_90d:fell|rose|moved} {tickets_change_90d:abs}, {tickets_90d_before} to "
         "{tickets_90d} in 90 days",
         unit=Unit.PERCENT,
         healthy=Healthy.LOW,

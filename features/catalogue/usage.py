@@ -57,8 +57,8 @@ FEATURES = (
         source="usage",
         measure=change(of("active_users_7d"), of("active_users_7d_before")),
         label="Weekly active users, change in four weeks",
-        words="Weekly active users {active_users_change_4w:fell|rose} {active_users_change_4w:abs} in four weeks, "
-        "{active_users_7d_before} to {active_users_7d}",
+        words="Weekly active users {active_users_change_4w:fell|rose|moved} {active_users_change_4w:abs} in four "
+        "weeks, {active_users_7d_before} to {active_users_7d}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -69,7 +69,7 @@ FEATURES = (
         source="usage",
         measure=change(of("active_users_28d"), of("active_users_28d_before")),
         label="Monthly active users, change on the four weeks before",
-        words="Monthly active users {active_users_change_8w:fell|rose} {active_users_change_8w:abs}, "
+        words="Monthly active users {active_users_change_8w:fell|rose|moved} {active_users_change_8w:abs}, "
         "{active_users_28d_before} to {active_users_28d}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
@@ -125,8 +125,8 @@ FEATURES = (
         source="usage",
         measure=change(of("events_28d"), of("events_84d_before")),
         label="Product events, change against the account's own twelve weeks before",
-        words="Use of the product {events_change_16w:fell|rose} {events_change_16w:abs} against the account's own "
-        "twelve weeks before",
+        words="Use of the product {events_change_16w:fell|rose|moved} {events_change_16w:abs} against the account's "
+        "own twelve weeks before",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -259,7 +259,7 @@ FEATURES = (
         source="usage",
         measure=change(of("critical_events_28d"), of("critical_events_84d_before")),
         label="Use of value-bearing features, change against the account's own twelve weeks before",
-        words="Use of the features that bear the value {critical_events_change_16w:fell|rose} "
+        words="Use of the features that bear the value {critical_events_change_16w:fell|rose|moved} "
         "{critical_events_change_16w:abs}, {critical_events_84d_before} to {critical_events_28d} in four weeks",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
