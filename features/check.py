@@ -140,11 +140,11 @@ def _is_kind(stored: DataType, kind: Kind) -> bool:
     """Whether every cell of a column stored so is of the kind, or null."""
     match kind:
         case Kind.TIME:
-            return stored.is_timestamp() or stored.is_date()
+            return bool(stored.is_timestamp() or stored.is_date())
         case Kind.FLAG:
-            return stored.is_boolean()
+            return bool(stored.is_boolean())
         case _:
-            return stored.is_integer() or stored.is_decimal()
+            return bool(stored.is_integer() or stored.is_decimal())
 
 
 def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:

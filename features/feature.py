@@ -8,6 +8,8 @@ from enum import StrEnum
 from math import isnan
 from string import Formatter
 
+import pandas as pd
+
 from features.measure import Measure
 
 
@@ -85,8 +87,10 @@ class Feature:
 
 
 def is_known(value: object) -> bool:
-    """Whether a snapshot's cell holds a value: null and not-a-number are both unknown."""
-    return value is not None and not (isinstance(value, float) and isnan(value)) and value == value
+    """Whether a snapshot's cell holds a value: null, `NA` and not-a-number are all unknown."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return False
+    return not (isinstance(value, float) and isnan(value))
 
 
 def spoken(value: object, unit: Unit) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 Rows: TypeAlias = Any
 """A row expression over an observed table, such as `_.severity == "urgent"` (an ibis `Deferred`)."""
 
-AGGREGATES = frozenset({"count", "total", "mean", "distinct", "smallest", "largest", "latest"})
+AGGREGATES = frozenset({"count", "total", "stated", "mean", "distinct", "smallest", "largest", "latest"})
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ def count(window: Window | None = None, where: Rows = None) -> Measure:
 def total(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
     """The sum of `rows`; 0 where the account has rows but none that fit."""
     return Measure("total", rows=rows, where=where, window=window)
+
+
+def stated(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The sum of `rows`; null where no row that fits states a value: unknown, not none."""
+    return Measure("stated", rows=rows, where=where, window=window)
 
 
 def mean(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:

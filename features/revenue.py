@@ -91,7 +91,7 @@ def movement(warehouse: Warehouse, as_of: date, days: int = 365) -> pd.DataFrame
     All as known before `as_of`.
     """
     known = terms(warehouse, as_of)
-    ended = (known.ends_age > 0) & (known.ends_age <= days - 1) & (known.arr > 0)
+    ended = (known.ends_age >= 0) & (known.ends_age < days) & (known.arr > 0)
     per_account = known.group_by("account_id").agg(
         start=known.arr.sum(where=paid_on(known, days)).fill_null(0.0),
         end=known.arr.sum(where=paid_on(known, 0)).fill_null(0.0),

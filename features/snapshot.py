@@ -91,6 +91,8 @@ def blind_on(warehouse: Warehouse, as_of: date, features: Mapping[str, Feature] 
     """The features that are unknown for everybody on a date: not given, or of a source of which nothing was known."""
     started = {name for name, loaded in warehouse.loaded.items() if loaded.first is not None and loaded.first < as_of}
     unknown = {name for name, feature in features.items() if feature.source not in started}
+    if "entitlements" not in started:
+        unknown |= {name for name, feature in features.items() if _needs(feature) & set(_TOLD.get(feature.source, ()))}
     return frozenset(blind_features(warehouse, features)) | unknown
 
 
@@ -226,6 +228,8 @@ def _plain(rows: ir.Table, node: Measure) -> ir.Value:
     match node.op:
         case "total":
             return value.sum(where=fits).fill_null(0).cast("float64").round(DIGITS)
+        case "stated":
+            return value.sum(where=fits).cast("float64").round(DIGITS)
         case "mean":
             return value.mean(where=fits).cast("float64").round(DIGITS)
         case "smallest":
@@ -280,7 +284,11 @@ def _needs(feature: Feature) -> frozenset[str]:
         for field in rows.resolve(blank).op().find(ops.Field)
     }
     raw = {observed_name(column): column.name for column in source.columns}
-    return frozenset(raw.get(name, name) for name in read - {"instant", "end_age", "event_age"})
+    needed = {raw.get(name, name) for name in read - {"instant", "end_age", "event_age"}}
+    late = {column.name: column.learnt_at for column in source.columns if column.learnt_at}
+    # A reading is learnt when its text is.
+    learnt = {late[name] for name in late if any(one == name or one.startswith(f"{name}_") for one in needed)}
+    return frozenset(needed | learnt)
 
 
 def _given(warehouse: Warehouse, source: str) -> frozenset[str]:

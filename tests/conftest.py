@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from features.simulation import simulate
 from features.warehouse import open_warehouse
 from serving.access import access_key
-from serving.demo import score_of_record
+from serving.record import score_of_record
 from serving.scoring import Scoring
 from training.dataset import Dataset, dataset
 from training.registry import check_home, promote
@@ -23,6 +22,7 @@ from training.train import Trained, TrainingRun, train_outcome
 OUTCOMES_TRAINED = ("churn", "expansion")
 UNTIL, LATER, END = date(2026, 10, 1), date(2026, 10, 29), date(2026, 11, 1)
 LOADED_ON = date(2026, 12, 1)
+VARIABLES = ("MLFLOW_TRACKING_URI", "TENURE_HOME", "TENURE_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Company:
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """The company; tests that change its home take `home`, a copy."""
-    for name in ("MLFLOW_TRACKING_URI", "TENURE_HOME", "TENURE_API_KEY"):
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait spin, and starve whoever shares the machine
+    for name in VARIABLES:
         os.environ.pop(name, None)
     place = tmp_path_factory.mktemp("company")
     folder, home = place / "tables", place / "home"
@@ -78,8 +79,7 @@ def home(company: Company, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads, or leaves behind, what the environment says of a home or a tracking server."""
-    for name in ("MLFLOW_TRACKING_URI", "TENURE_HOME", "TENURE_API_KEY"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    yield

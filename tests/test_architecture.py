@@ -31,6 +31,8 @@ DOORS = {
 }
 ENTRIES = {"serving.cli", "serving.demo", "serving.reports", "serving.words"}
 """What runs or words whole jobs; all else in `serving` sees of training only what a served model needs."""
+TABLES_OF_ROWS = {"features.sources", "serving.cli"}
+"""Like a file of the catalogue, one declared row (a column, a command) after another; length is no burden there."""
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "monotonic"}
 
 
@@ -145,8 +147,8 @@ def test_no_error_is_swallowed_unseen(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_a_named_noun_of_bearable_length(module: str) -> None:
     assert module.split(".")[-1] not in ("utils", "helpers", "common", "core", "base", "manager")
-    longest = {"features.sources": 360, "features.catalogue.commercial": 360, "serving.cli": 400}
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= longest.get(module, 320)
+    longest = 420 if module in TABLES_OF_ROWS or module.startswith("features.catalogue.") else 320
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= longest
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -23,7 +23,6 @@ from tests.worlds import (
     World,
     cut,
     day,
-    on_duckdb,
     opened,
     postponed,
     renamed,
@@ -35,8 +34,6 @@ from tests.worlds import (
     written,
 )
 from training.outcomes import label
-
-pytestmark = on_duckdb
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 TWINS = {"cut": cut, "unlearnt": unlearnt, "postponed": postponed}
@@ -74,8 +71,9 @@ def of_some(tables: World, accounts: set[str]) -> World:
 
 
 @settings(SLOW, max_examples=2, phases=[Phase.explicit, Phase.generate])
-@given(tables=worlds(accounts=3))
+@given(tables=worlds(accounts=5, rows=4))
 def test_no_feature_sees_what_was_known_or_learnt_later(tables: World) -> None:
+    assume(sum(map(len, tables.values())) > 80)  # a near-empty world breaks no law, and costs as much
     with TemporaryDirectory() as folder:
         warehouse = opened(with_twins(tables, AS_OF), Path(folder))
         assert warehouse.quarantine.empty, "a drawn world must keep the rules of SOURCES"
@@ -86,7 +84,7 @@ def test_no_feature_sees_what_was_known_or_learnt_later(tables: World) -> None:
         warehouse.close()
 
 
-@settings(SLOW, max_examples=8, phases=[Phase.explicit, Phase.generate])
+@settings(SLOW, max_examples=6, phases=[Phase.explicit, Phase.generate])
 @given(
     tables=worlds(accounts=4, sources=("accounts", "subscriptions"), rows=4),
     age=st.integers(31, 300),

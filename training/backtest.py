@@ -54,14 +54,17 @@ class Backtest:
 
 
 def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold]:
-    """The last dates in `count` blocks, each learnt for from the dates whose horizon had passed before it."""
+    """The last dates in `count` blocks, each learnt for from the dates whose horizon had passed before it.
+
+    None if no date lies so far after the first.
+    """
     gap = timedelta(days=horizon_days + GRACE_DAYS)
     ready = [day for day in dates if any(day - gap >= earlier for earlier in dates)]
     usable = ready[len(ready) // 3 :] if len(ready) > count else ready
-    blocks = [
-        list(block) for block in np.array_split(np.array(usable, dtype=object), min(count, len(usable))) if len(block)
-    ]
-    return [Fold(tuple(day for day in dates if day + gap <= block[0]), tuple(block)) for block in blocks if len(block)]
+    if not usable:
+        return []
+    blocks = np.array_split(np.array(usable, dtype=object), min(count, len(usable)))
+    return [Fold(tuple(day for day in dates if day + gap <= block[0]), tuple(block)) for block in blocks]
 
 
 def predictions(

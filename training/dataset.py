@@ -97,6 +97,11 @@ def joined(
     labelled = label(warehouse, rows, horizon_days, until)
     usable = labelled["matured"] & ~labelled["gone"]
     kept = labelled[usable].drop(columns=["matured", "gone"])
+    if kept.empty:
+        raise DatasetError(
+            f"no row to learn from: of {len(labelled)} rows none has a known outcome {horizon_days} days on; "
+            "take a shorter --horizon or a later --until"
+        )
     table = snapshot(warehouse, kept[["account_id", "as_of"]], progress=progress)
     frame = table.merge(kept, on=["account_id", "as_of"], how="left", validate="one_to_one")
     return Dataset(

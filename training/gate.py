@@ -11,20 +11,21 @@ def faults(result: Backtest) -> list[str]:
     """Each test that failed, and by how much, in plain words; an empty list opens the gate.
 
     Ranking clearly better than chance; better than the rule-based health score over a 95 % interval, and not worse
-    than logistic regression; a probability that is a frequency. The bounds are this project's own.
+    than logistic regression; a probability that is a frequency. The bounds are this project's own. A figure that
+    cannot be told (nan) passes no test.
     """
     ours = result.metrics[OURS]
     found = []
-    if ours.roc_auc < MIN_ROC_AUC:
+    if not ours.roc_auc >= MIN_ROC_AUC:
         found.append(f"ROC-AUC out of time is {ours.roc_auc:.3f}, below {MIN_ROC_AUC:.2f}: close to chance")
     difference, low, high = result.beats[HEALTH]
-    if low <= 0:
+    if not low > 0:
         found.append(
             "does not beat the rule-based health score: average precision "
             f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
         )
     difference, low, high = result.beats[LOGISTIC]
-    if high < 0:
+    if not high >= 0:
         found.append(f"logistic regression is better: average precision {difference:+.3f} ({low:+.3f} to {high:+.3f})")
     if not SLOPE[0] <= ours.slope <= SLOPE[1]:
         found.append(f"calibration slope is {ours.slope:.2f}, outside {SLOPE[0]} to {SLOPE[1]}")

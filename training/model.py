@@ -154,7 +154,7 @@ def load(folder: Path) -> Model:
         )
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"the model in {folder} cannot be read: {error}; promote again") from error
-    except (json.JSONDecodeError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
         raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
 
 

@@ -46,8 +46,11 @@ def outcome_named(name: str) -> Outcome:
 
 
 def last_matured(until: date, horizon_days: int) -> date:
-    """The last `as_of` whose horizon, and the grace period after it, lies before `until`."""
-    return until - timedelta(days=horizon_days + GRACE_DAYS)
+    """The last `as_of` whose horizon, and the grace period after it, is known before `until`.
+
+    A term may be signed on the last day of grace, and is known only after that day.
+    """
+    return until - timedelta(days=horizon_days + GRACE_DAYS + 1)
 
 
 def label(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: date) -> pd.DataFrame:
@@ -92,7 +95,7 @@ def _on_one_day(
         .map(lambda ages: isinstance(ages, list) and any(age - horizon_days <= one < age for one in ages))
         .to_numpy(dtype=bool)
     )
-    matured = age >= horizon_days + GRACE_DAYS
+    matured = age > horizon_days + GRACE_DAYS
     settled = after.copy()
     paused = (after == 0) & ~churned
     settled[paused] = later[paused]

@@ -148,14 +148,16 @@ def _install(home: Path, client: Any, outcome: str, version: str, action: str, w
     name = f"tenure-{outcome}"
     run_id = client.get_model_version(name, version).tags["run_id"]
     folder = home / "models" / outcome / version
-    if not folder.exists():
+    model = _kept(folder)
+    if model is None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             fetched = Path(client.download_artifacts(run_id, _STATE, scratch))
             model = replace(load(fetched), version=f"{outcome}-v{version}")
             model.save(fetched)
+            if folder.exists():
+                folder.rename(Path(scratch, "corrupted"))
             fetched.rename(folder)
-    model = load(folder)
     client.set_registered_model_alias(name, CHAMPION, version)
     write_aside(
         home / "champions" / f"{outcome}.json",
@@ -165,6 +167,14 @@ def _install(home: Path, client: Any, outcome: str, version: str, action: str, w
     with (home / "promotions.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry | {"action": action, "why": why}) + "\n")
     return model
+
+
+def _kept(folder: Path) -> Model | None:
+    """The copy of a version that is there already; None if there is none, or it is corrupted: then it is made anew."""
+    try:
+        return load(folder)
+    except ModelError:
+        return None
 
 
 def write_aside(path: Path, content: bytes) -> None:
@@ -243,8 +253,9 @@ def _mlflow(home: Path) -> ModuleType:
     for name in ("mlflow", "mlflow.store.db.utils", "mlflow.tracking._model_registry.fluent", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        mlflow.set_tracking_uri(f"sqlite:///{home.resolve() / 'mlflow.db'}")
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(given or f"sqlite:///{home.resolve() / 'mlflow.db'}")
+    if not given:
         os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow exports what it is told; the next home is another one
         artefacts = home.resolve() / "artefacts"
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:

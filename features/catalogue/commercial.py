@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import change, count, distinct, largest, last, latest, of, smallest, total
+from features.measure import change, count, distinct, largest, last, latest, of, smallest, stated, total
 from features.revenue import paid_on
 
 _NOW = paid_on(_, 0) & (_.arr > 0)
@@ -46,7 +46,7 @@ FEATURES = (
     Feature(
         name="seats",
         source="subscriptions",
-        measure=total(_.seats, where=_NOW & _.seats.notnull()),
+        measure=stated(_.seats, where=_NOW),
         label="Seats",
         words="{seats} {seats:seat is|seats are} paid for",
         unit=Unit.COUNT,
@@ -57,7 +57,7 @@ FEATURES = (
     Feature(
         name="seats_180d_before",
         source="subscriptions",
-        measure=total(_.seats, where=paid_on(_, 180) & _.seats.notnull()),
+        measure=stated(_.seats, where=paid_on(_, 180)),
         label="Seats half a year ago",
         words="{seats_180d_before} {seats_180d_before:seat was|seats were} paid for half a year ago",
         unit=Unit.COUNT,

@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, distinct, last, mean, of, total
+from features.measure import between, count, distinct, last, mean, of, stated
 
 FEATURES = (
     Feature(
@@ -20,7 +20,7 @@ FEATURES = (
     Feature(
         name="quota_28d",
         source="entitlements",
-        measure=total(_.quota),
+        measure=stated(_.quota),
         label="Monthly quota",
         words="The monthly quota is {quota_28d} events",
         unit=Unit.COUNT,

@@ -8,13 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from features.revenue import GRACE_DAYS, movement, paid_on, revenue, stops, terms
 from features.warehouse import Warehouse
-from tests.worlds import AS_OF, World, cut, day, on_duckdb, opened, unlearnt, world, worlds
-
-pytestmark = on_duckdb
+from tests.worlds import AS_OF, World, cut, day, opened, unlearnt, world, worlds
 
 HEADER = "subscription_id | account_id | known_at | starts_on | ends_on | arr | auto_renew | ended_on"
 
@@ -103,8 +101,14 @@ def test_a_term_that_stopped_on_its_first_day_never_paid(tmp_path: Path) -> None
     assert churns(book("b | -180d | -180d | | 5 | yes | -180d", tmp_path / "b")) == []
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(tables=worlds(accounts=3, sources=("accounts", "subscriptions"), rows=4))
+@settings(
+    deadline=None,
+    max_examples=10,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+@given(tables=worlds(accounts=6, sources=("accounts", "subscriptions"), rows=4))
 def test_churns_are_those_that_counting_day_by_day_finds(tables: World) -> None:
     known = unlearnt(cut(tables, AS_OF), AS_OF)["subscriptions"]
     expected = sorted(

@@ -11,9 +11,7 @@ import pytest
 
 from features.mapping import MappingError
 from features.warehouse import QUARANTINE_COLUMNS, Warehouse, WarehouseError, open_warehouse
-from tests.worlds import AS_OF, day, on_duckdb, opened, table, world, written
-
-pytestmark = on_duckdb
+from tests.worlds import AS_OF, day, opened, table, world, written
 
 TICKETS = """ticket_id | account_id | event_at | known_at | severity | rating | resolved_at
              t1        | a          | -9d      | -8d      | high     | 4      | -2d

@@ -1,7 +1,77 @@
-def test_x(company):
-    for o, t in company.trained.items():
-        print(o, t.refused, t.backtest.metrics["tenure"], len(t.backtest.folds))
-    for d, s in company.scorings.items():
-        print(d, len(s.scores), len(s.noticed), {(x.outcome, x.tier) for x in s.scores})
-    import subprocess; print(subprocess.run(["du","-sh",company.home],capture_output=True).stdout)
-    assert 0
+"""The gate says which test failed and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import Company
+from training.backtest import HEALTH, LOGISTIC, OURS, Backtest
+from training.gate import faults
+
+
+@pytest.fixture
+def passing(company: Company) -> Backtest:
+    """A backtest with which nothing is wrong."""
+    result = company.trained["churn"].backtest
+    assert result is not None
+    ours = replace(result.metrics[OURS], roc_auc=0.81, slope=1.05, expected=48.0, outcomes=50)
+    beats = {HEALTH: (0.2, 0.1, 0.3), LOGISTIC: (0.01, -0.02, 0.04)}
+    return replace(result, metrics=result.metrics | {OURS: ours}, beats=beats)
+
+
+def with_ours(result: Backtest, **changed: float) -> Backtest:
+    return replace(result, metrics=result.metrics | {OURS: replace(result.metrics[OURS], **changed)})  # type: ignore[arg-type]
+
+
+def test_a_sound_model_passes(passing: Backtest) -> None:
+    assert faults(passing) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"roc_auc": 0.512}, ("ROC-AUC", "0.512", "0.60")),
+        ({"slope": 0.41}, ("calibration slope", "0.41", "0.6 to 1.6")),
+        ({"slope": 2.5}, ("calibration slope", "2.50", "0.6 to 1.6")),
+        ({"expected": 80.0}, ("promised 80", "where 50 came", "0.7 to 1.4")),
+        ({"expected": 20.0}, ("promised 20", "where 50 came", "0.7 to 1.4")),
+        ({"outcomes": 0}, ("promised 48", "where 0 came")),
+    ],
+)
+def test_each_measure_out_of_bounds_is_named_with_its_figure(
+    passing: Backtest, changed: dict[str, float], words: tuple[str, ...]
+) -> None:
+    (fault,) = faults(with_ours(passing, **changed))
+    for word in words:
+        assert word in fault
+
+
+def test_the_health_score_must_be_beaten_over_the_whole_interval(passing: Backtest) -> None:
+    (fault,) = faults(replace(passing, beats=passing.beats | {HEALTH: (0.05, -0.012, 0.11)}))
+    assert "health score" in fault
+    assert "+0.050 (-0.012 to +0.110)" in fault
+
+
+def test_logistic_regression_must_not_be_better_over_the_whole_interval(passing: Backtest) -> None:
+    (fault,) = faults(replace(passing, beats=passing.beats | {LOGISTIC: (-0.08, -0.12, -0.03)}))
+    assert "logistic regression is better" in fault
+    assert "-0.080 (-0.120 to -0.030)" in fault
+
+
+def test_every_fault_is_told_at_once(passing: Backtest) -> None:
+    bad = replace(with_ours(passing, roc_auc=0.4, slope=9.0, expected=500.0), beats={
+        HEALTH: (-0.1, -0.2, 0.0), LOGISTIC: (-0.1, -0.2, -0.05),
+    })  # fmt: skip
+    assert len(faults(bad)) == 5
+
+
+@pytest.mark.parametrize("measure", ["roc_auc", "slope", "expected"])
+def test_a_measure_that_cannot_be_told_does_not_open_the_gate(passing: Backtest, measure: str) -> None:
+    assert faults(with_ours(passing, **{measure: float("nan")}))
+
+
+def test_a_comparison_that_cannot_be_told_does_not_open_the_gate(passing: Backtest) -> None:
+    nan = float("nan")
+    assert faults(replace(passing, beats=passing.beats | {HEALTH: (nan, nan, nan)}))

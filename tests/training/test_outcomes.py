@@ -9,10 +9,8 @@ import pandas as pd
 import pytest
 
 from features.revenue import GRACE_DAYS
-from tests.worlds import AS_OF, day, on_duckdb, opened, spine_of, table, world
+from tests.worlds import AS_OF, day, opened, spine_of, table, world
 from training.outcomes import OUTCOMES, OutcomeError, label, last_matured, outcome_named
-
-pytestmark = on_duckdb
 
 HORIZON = 90
 UNTIL = AS_OF + timedelta(days=365)

@@ -1,0 +1,267 @@
+"""Scores of record: they add up, they know nothing of the future, and they say only what is known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import exp, log
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.catalogue import CATALOGUE
+from features.cohort import CohortError, cohort, paying
+from features.feature import Reason
+from features.warehouse import open_warehouse
+from serving.drivers import acted_on, drivers
+from serving.playbooks import load_playbooks
+from serving.score import Score, score_document, scores_frame
+from serving.scoring import blind_families, score, score_row
+from serving.tiers import load_tiers
+from tests.conftest import LATER, LOADED_ON, UNTIL, Company
+from tests.worlds import cut, opened, renamed, together, unlearnt, world, written
+from training.model import Model
+from training.registry import champion
+
+COLUMNS = [
+    "account_id", "as_of", "outcome", "horizon_days", "probability", "tier", "arr", "arr_at_stake", "coverage",
+    "model_version", "base", "drivers", "playbooks",
+]  # fmt: skip
+REASONS = {
+    "value_gap", "champion_turnover", "product_issue", "budget_pressure", "compliance_security", "room_to_grow",
+    "context",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models(company: Company) -> dict[str, Model]:
+    found = {name: champion(company.home, name) for name in ("churn", "expansion")}
+    return {name: model for name, model in found.items() if model is not None}
+
+
+@pytest.fixture(scope="module")
+def file(company: Company, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The scores file of `UNTIL`, written and read back."""
+    path = tmp_path_factory.mktemp("scores") / "scores.parquet"
+    scores_frame(company.scorings[UNTIL].scores).to_parquet(path, index=False)
+    return pd.read_parquet(path)
+
+
+def test_the_scores_file_has_its_columns_and_one_row_a_score(company: Company, file: pd.DataFrame) -> None:
+    assert list(file.columns) == COLUMNS
+    assert not file.duplicated(["account_id", "outcome", "horizon_days"]).any()
+    assert set(file["outcome"]) == {"churn", "expansion"}
+    assert set(file["tier"]) <= {"high", "medium", "low"}
+    assert set(file["horizon_days"]) == {90}
+    assert (file["as_of"] == pd.Timestamp(UNTIL)).all()
+    assert file["coverage"].between(0, 1).all()
+    assert file["probability"].between(0, 1, inclusive="neither").all()
+    assert len(file) == 2 * len(company.scorings[UNTIL].briefs)
+
+
+def test_base_and_shares_are_the_log_odds_of_every_row(file: pd.DataFrame) -> None:
+    for row in file.itertuples():
+        told = json.loads(str(row.drivers))
+        total = float(str(row.base)) + sum(driver["share"] for driver in told)
+        probability = float(str(row.probability))
+        assert abs(total - log(probability / (1 - probability))) < 1e-6
+
+
+def test_every_contribution_is_in_exactly_one_driver(file: pd.DataFrame, models: dict[str, Model]) -> None:
+    for outcome, told in zip(file["outcome"], map(json.loads, file["drivers"]), strict=True):
+        features = [name for driver in told for name in driver["features"]]
+        assert sorted(features) == sorted(models[outcome].encoding.features)
+        assert {driver["reason"] for driver in told} <= REASONS
+        assert len({driver["reason"] for driver in told}) == len(told)
+        assert [abs(driver["share"]) for driver in told] == sorted(
+            (abs(driver["share"]) for driver in told), reverse=True
+        )
+        for driver in told:
+            assert set(driver) == {"reason", "words", "share", "features"}
+            assert {CATALOGUE[name].reason.value for name in driver["features"]} == {driver["reason"]}
+
+
+def test_a_drivers_share_is_the_sum_of_its_features_contributions(company: Company, models: dict[str, Model]) -> None:
+    scoring = company.scorings[UNTIL]
+    for outcome, model in models.items():
+        shares, base = model.contributions(model.encoding.matrix(scoring.table))
+        for number, brief in list(enumerate(scoring.briefs))[:40]:
+            found = brief.score(outcome)
+            assert found is not None
+            assert found.base == base
+            by_name = dict(zip(model.encoding.features, shares[number].tolist(), strict=True))
+            for driver in found.drivers:
+                assert driver.share == pytest.approx(sum(by_name[name] for name in driver.features), abs=1e-12)
+
+
+def test_a_probability_is_the_models_own(company: Company, models: dict[str, Model]) -> None:
+    scoring = company.scorings[UNTIL]
+    for outcome, model in models.items():
+        said = [found.probability for found in scoring.scores if found.outcome == outcome]
+        assert np.abs(np.array(said) - model.predict(scoring.table)).max() < 1e-12
+
+
+def test_nothing_known_or_learnt_at_or_after_the_day_moves_a_score_by_a_bit(
+    company: Company, models: dict[str, Model], file: pd.DataFrame, tmp_path: Path
+) -> None:
+    tables = {path.stem: pd.read_parquet(path) for path in company.folder.glob("*.parquet")}
+    before = unlearnt(cut(tables, UNTIL), UNTIL)
+    assert sum(map(len, before.values())) < sum(map(len, tables.values()))
+    written({name: rows for name, rows in before.items() if len(rows)}, tmp_path / "cut")
+    warehouse = open_warehouse(str(tmp_path / "cut"), loaded_on=LOADED_ON)
+    again = score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
+    warehouse.close()
+    path = tmp_path / "scores.parquet"
+    scores_frame(again.scores).to_parquet(path, index=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), file, check_exact=True)
+    assert again.briefs == company.scorings[UNTIL].briefs
+    assert again.noticed == company.scorings[UNTIL].noticed
+
+
+def test_accounts_that_gave_notice_are_counted_and_not_scored(company: Company) -> None:
+    warehouse = open_warehouse(str(company.folder), loaded_on=LOADED_ON)
+    for day, scoring in company.scorings.items():
+        accounts = paying(warehouse, day)
+        noticed = accounts[accounts["notice"]]
+        assert len(noticed) > 0, day
+        assert list(scoring.noticed) == list(noticed["account_id"])
+        assert scoring.noticed_arr == noticed["arr"].sum()
+        assert [brief.account_id for brief in scoring.briefs] == list(cohort(warehouse, day)["account_id"])
+        assert not {found.account_id for found in scoring.scores} & set(scoring.noticed)
+    warehouse.close()
+
+
+def test_an_offer_to_grow_is_withheld_where_churn_is_likely(company: Company) -> None:
+    briefs = [brief for scoring in company.scorings.values() for brief in scoring.briefs]
+    pairs = [(brief.score("churn"), brief.score("expansion")) for brief in briefs]
+    withheld = [growing for churn, growing in pairs if churn and growing and churn.tier == "high"]
+    offered = [growing for churn, growing in pairs if churn and growing and churn.tier != "high"]
+    assert withheld
+    assert all(growing.playbooks == () for growing in withheld)
+    assert any(growing.playbooks for growing in offered)
+
+
+def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> None:
+    playbooks = load_playbooks()
+    for found in company.scorings[LATER].scores:
+        assert len(found.playbooks) <= 3
+        assert len(set(found.playbooks)) == len(found.playbooks)
+        raising = {driver.reason for driver in found.drivers if acted_on(driver)}
+        for id in found.playbooks:
+            assert set(playbooks[id].reasons) & raising
+            assert found.outcome in playbooks[id].outcomes
+            assert found.tier in playbooks[id].tiers
+
+
+def test_words_never_show_a_machines_nothing(company: Company) -> None:
+    for scoring in company.scorings.values():
+        for found in scoring.scores:
+            for driver in found.drivers:
+                assert driver.words.strip()
+                for nothing in ("nan", "none", "nat", "<na>", "null", "inf"):
+                    assert nothing not in driver.words.lower().replace("-", " ").split(), driver.words
+                assert "{" not in driver.words
+
+
+def test_money_at_stake_is_a_probable_loss_or_gain(company: Company, models: dict[str, Model]) -> None:
+    for found in company.scorings[UNTIL].scores:
+        change = 1.0 if found.outcome == "churn" else abs(models[found.outcome].growth)
+        assert found.arr_at_stake == pytest.approx(found.probability * found.arr * change)
+        assert found.arr > 0
+
+
+def test_health_falls_as_the_risk_of_churn_rises(company: Company) -> None:
+    for brief in company.scorings[UNTIL].briefs:
+        churn = brief.score("churn")
+        assert churn is not None
+        assert brief.health == round(100 * (1 - churn.probability))
+        assert brief.name
+        assert brief.owner
+
+
+def test_an_account_of_which_only_the_contract_is_known_is_scored_and_called_blind(
+    company: Company, models: dict[str, Model], tmp_path: Path
+) -> None:
+    warehouse = opened(world(), tmp_path)
+    found = score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
+    warehouse.close()
+    (brief,) = found.briefs
+    assert brief.name == "a", "an account without a name goes by its id"
+    assert brief.coverage < 0.5
+    assert {"usage", "support", "sentiment"} <= set(brief.blind)
+    assert len(brief.scores) == 2
+    for one in brief.scores:
+        assert 0 < one.probability < 1
+        assert "nan" not in " ".join(driver.words for driver in one.drivers)
+
+
+def test_a_day_without_anybody_to_score_is_refused(company: Company, models: dict[str, Model], tmp_path: Path) -> None:
+    told = world(subscriptions="""
+        subscription_id | account_id | known_at | starts_on | auto_renew | notice_at | arr
+        s1              | a          | -400d    | -400d     | yes        | -20d      | 1200
+    """)  # fmt: skip
+    warehouse = opened(told, tmp_path)
+    with pytest.raises(CohortError, match="no account was paying without notice on 2026-10-01"):
+        score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
+    warehouse.close()
+
+
+def test_other_accounts_move_no_score(company: Company, models: dict[str, Model], tmp_path: Path) -> None:
+    some = {brief.account_id for brief in company.scorings[UNTIL].briefs[:12]}
+    tables = {path.stem: pd.read_parquet(path) for path in company.folder.glob("*.parquet")}
+    few = {name: rows[rows["account_id"].isin(some)] for name, rows in tables.items()}
+    warehouse = opened(together(few, renamed(few, "/twin")), tmp_path, loaded_on=LOADED_ON)
+    found = score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
+    warehouse.close()
+    by_id = {(one.account_id, one.outcome): one for one in company.scorings[UNTIL].scores}
+    assert len(found.scores) == 2 * 2 * len(some)
+    for one in found.scores:
+        plain = one.account_id.removesuffix("/twin")
+        assert replace(one, account_id=plain) == by_id[plain, one.outcome]
+
+
+def row_score(model: Model, **row: object) -> Score:
+    shares, base = model.contributions(model.encoding.row_matrix([row]), threads=1)
+    return score_row(model, shares[0], base, dict(row), load_playbooks(), load_tiers(), as_of=UNTIL, coverage=0.0)
+
+
+def test_a_row_of_nothing_is_scored(models: dict[str, Model]) -> None:
+    found = row_score(models["churn"])
+    total = found.base + sum(driver.share for driver in found.drivers)
+    assert found.probability == 1 / (1 + exp(-total))
+    assert found.arr == 0.0
+    assert score_document(found)["as_of"] == "2026-10-01"
+
+
+def test_no_drivers_words_repeat_a_feature_it_has_told_of(company: Company, models: dict[str, Model]) -> None:
+    for found in company.scorings[UNTIL].scores[:100]:
+        for driver in found.drivers:
+            sentences = driver.words.split("; ")
+            assert len(sentences) == len(set(sentences))
+    assert len(models) == 2
+
+
+def test_a_driver_without_any_pull_says_that_nothing_stands_out(models: dict[str, Model]) -> None:
+    model = models["churn"]
+    found = drivers(model, np.zeros(len(model.encoding.features)), {})
+    assert {driver.words for driver in found} == {"No single signal stands out"}
+    assert not any(acted_on(driver) for driver in found)
+
+
+def test_context_is_shown_and_never_acted_on(company: Company) -> None:
+    context = [
+        driver
+        for found in company.scorings[UNTIL].scores
+        for driver in found.drivers
+        if driver.reason is Reason.CONTEXT and driver.share > 0
+    ]
+    assert context
+    assert not any(map(acted_on, context))
+
+
+def test_families_of_which_nothing_is_known_are_named() -> None:
+    assert "usage" in blind_families({"arr": 1.0})
+    assert "commercial" not in blind_families({"arr": 1.0})
+    assert "commercial" in blind_families({"arr": float("nan")})

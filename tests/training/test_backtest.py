@@ -1,0 +1,156 @@
+"""A backtest never learns from what it predicts, nor from what had not matured by then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.revenue import GRACE_DAYS
+from tests.conftest import Company
+from training.backtest import (
+    CONTENDERS,
+    HEALTH,
+    LOGISTIC,
+    MIN_OUTCOMES,
+    OURS,
+    Backtest,
+    NotEnough,
+    backtest,
+    folds,
+    predictions,
+)
+from training.dataset import Dataset
+from training.metrics import metrics
+from training.model import Params, calibrated
+
+DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_size=40, unique=True).map(sorted)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(DAYS, st.integers(1, 400), st.integers(1, 8))
+def test_the_horizon_and_the_grace_period_lie_between_learning_and_testing(
+    days: list[date], horizon_days: int, count: int
+) -> None:
+    gap = timedelta(days=horizon_days + GRACE_DAYS)
+    found = folds(days, horizon_days, count)
+    assert len(found) <= count
+    for fold in found:
+        assert fold.learn
+        assert fold.test
+        assert max(fold.learn) + gap <= min(fold.test)
+    tested = [day for fold in found for day in fold.test]
+    assert tested == sorted(set(tested)), "every date is predicted once, in order"
+    ready = [day for day in days if days[0] + gap <= day]
+    assert bool(found) == bool(ready)
+    if ready:
+        assert tested[-1] == days[-1], "the newest date is judged"
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(DAYS, st.integers(1, 200))
+def test_a_later_fold_learns_from_all_that_an_earlier_one_did(days: list[date], horizon_days: int) -> None:
+    found = folds(days, horizon_days)
+    for earlier, later in pairwise(found):
+        assert set(earlier.learn) <= set(later.learn)
+
+
+def result_of(company: Company, outcome: str = "churn") -> Backtest:
+    found = company.trained[outcome].backtest
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("outcome", ["churn", "expansion"])
+def test_no_tested_row_was_learnt_from(company: Company, outcome: str) -> None:
+    gap = timedelta(days=90 + GRACE_DAYS)
+    result = result_of(company, outcome)
+    assert len(result.folds) > 1
+    for number, (fold, part) in enumerate(
+        zip(result.folds, dict(list(result.rows.groupby("fold"))).values(), strict=True)
+    ):
+        stamps = {stamp.date() for stamp in part["as_of"]}
+        assert stamps == set(fold.test), number
+        assert max(fold.learn) + gap <= min(stamps)
+    assert not result.rows.duplicated(["account_id", "as_of"]).any()
+
+
+def slim(data: Dataset) -> Dataset:
+    """The same rows with few features, which are learnt from sooner."""
+    return replace(data, frame=data.frame.drop(columns=data.features[20:]))
+
+
+def test_what_happened_to_tested_rows_moves_no_prediction_of_their_fold(company: Company) -> None:
+    """The last fold is tested on labels that nothing learns from, so turning them round moves no prediction."""
+    params = Params(rounds=8, num_threads=1)
+    data = slim(company.data)
+    in_last = data.frame["as_of"].dt.date.isin(result_of(company).folds[-1].test)
+    turned = replace(data, frame=data.frame.assign(churn=data.frame["churn"] ^ in_last))
+    for (_, rows, one), (_, again, other) in zip(
+        predictions(data, "churn", params), predictions(turned, "churn", params), strict=True
+    ):
+        assert rows["churn"].equals(again["churn"]) is not bool(rows.index.isin(in_last[in_last].index).any())
+        for name in CONTENDERS:
+            assert np.array_equal(one[name].new, other[name].new), name
+
+
+def test_probabilities_are_calibrated_on_earlier_folds_only(company: Company) -> None:
+    rows = result_of(company).rows
+    first = rows["fold"].min()
+    for number in sorted(rows["fold"].unique()):
+        part, earlier = rows[rows["fold"] == number], rows[rows["fold"] < number]
+        if number == first or earlier["happened"].sum() < MIN_OUTCOMES / 2:
+            assert part["served"].equals(part[OURS])
+        else:
+            line = calibrated(earlier[OURS].to_numpy(), earlier["happened"].to_numpy())
+            assert part["served"].to_numpy() == pytest.approx((line.slope * part[OURS] + line.intercept).to_numpy())
+
+
+def test_all_contenders_are_judged_on_the_same_rows(company: Company) -> None:
+    result = result_of(company)
+    assert set(result.metrics) == set(CONTENDERS)
+    assert {found.rows for found in result.metrics.values()} == {len(result.rows)}
+    assert {found.outcomes for found in result.metrics.values()} == {int(result.rows["happened"].sum())}
+    assert set(result.beats) == {HEALTH, LOGISTIC}
+    assert sum(found.rows for found in result.by_fold) == len(result.rows)
+    ours = result.rows[["happened", "served", "arr"]].to_numpy(dtype=np.float64).T
+    assert metrics(*ours) == result.metrics[OURS]
+
+
+def test_too_few_outcomes_are_refused_with_their_number(company: Company) -> None:
+    frame = company.data.frame
+    happened = pd.Series(False, index=frame.index)
+    happened.iloc[: MIN_OUTCOMES - 1] = True
+    with pytest.raises(NotEnough, match=f"churn: {MIN_OUTCOMES - 1} outcomes in {len(frame)} rows .* {MIN_OUTCOMES}"):
+        backtest(replace(company.data, frame=frame.assign(churn=happened)), "churn", Params(rounds=2))
+
+
+def test_a_history_too_short_for_a_test_period_is_refused(company: Company) -> None:
+    frame = company.data.frame
+    only = frame[frame["as_of"].isin(sorted(frame["as_of"].unique())[-3:])].assign(churn=lambda rows: rows["arr"] > 0)
+    with pytest.raises(NotEnough, match="too short for a backtest: 0 outcomes fall into test periods"):
+        backtest(replace(company.data, frame=only), "churn", Params(rounds=2))
+
+
+def test_outcomes_that_all_lie_in_the_past_of_every_test_are_not_enough_to_judge_by(company: Company) -> None:
+    frame = company.data.frame
+    first = sorted(frame["as_of"].unique())[:3]
+    early = replace(
+        company.data, frame=slim(company.data).frame.assign(churn=frame["as_of"].isin(first) & (frame.index % 2 == 0))
+    )
+    with pytest.raises(NotEnough, match="0 outcomes fall into test periods"):
+        backtest(early, "churn", Params(rounds=2, num_threads=1))
+
+
+def test_progress_is_told_once_a_fold_and_never_goes_back(company: Company) -> None:
+    told: list[float] = []
+    backtest(slim(company.data), "churn", Params(rounds=1, num_threads=1), lambda done, _: told.append(done))
+    assert len(told) >= len(result_of(company).folds)
+    assert told == sorted(told)
+    assert all(0 <= done < 1 for done in told)

@@ -1,0 +1,233 @@
+"""The registry keeps every version, lets through what passed the gate, and comes back from any promotion."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Company
+from training import registry
+from training.model import Model, ModelError
+from training.registry import (
+    PromotionRefused,
+    Record,
+    RegistryError,
+    champion,
+    champion_file,
+    check_home,
+    promote,
+    register,
+    rollback,
+    trail,
+)
+
+
+def model_of(company: Company, outcome: str = "churn") -> Model:
+    found = company.trained[outcome].model
+    assert found is not None
+    return found
+
+
+def registered(company: Company, home: Path, *faults: str, growth: float = 0.0) -> str:
+    """One more version of churn, told apart by its `growth`."""
+    model = replace(model_of(company), growth=growth, version="unregistered")
+    return register(home, Record(model, {"rounds": 1}, {"roc_auc": 0.7}, {"outcome": "churn"}, list(faults), {}))
+
+
+def test_a_home_without_a_champion_has_none(tmp_path: Path) -> None:
+    assert champion(tmp_path, "churn") is None
+    assert champion_file(tmp_path, "churn", "card.md") is None
+    assert trail(tmp_path) == []
+
+
+def test_the_champion_is_the_model_that_was_trained(company: Company) -> None:
+    served, trained = champion(company.home, "churn"), model_of(company)
+    assert served is not None
+    assert served.version == trained.version == "churn-v1"
+    table = company.data.frame.tail(50)
+    assert np.array_equal(served.predict(table), trained.predict(table))
+    assert replace(served, booster=trained.booster, encoding=trained.encoding, typical=trained.typical) == trained
+
+
+def test_the_card_is_kept_beside_the_champion(company: Company) -> None:
+    card = champion_file(company.home, "churn", "card.md")
+    assert card is not None
+    assert card.startswith(b"# Churn within 90 days")
+    assert champion_file(company.home, "churn", "nothing.md") is None
+
+
+def test_the_trail_says_who_became_champion_and_why(company: Company) -> None:
+    first = trail(company.home)[0]
+    assert set(first) == {"at", "outcome", "version", "action", "why"}
+    assert (first["outcome"], first["version"], first["action"]) == ("churn", "1", "promote")
+    assert first["why"] == "too small a company for the gate"
+
+
+def test_a_version_that_the_gate_refused_needs_force_and_a_reason(company: Company, home: Path) -> None:
+    before = trail(home)
+    version = registered(company, home, "ROC-AUC out of time is 0.512", "calibration slope is 0.10")
+    with pytest.raises(PromotionRefused) as refused:
+        promote(home, "churn", version)
+    assert refused.value.faults == ["ROC-AUC out of time is 0.512", "calibration slope is 0.10"]
+    for words in (f"churn version {version} is not promoted", "0.512", "slope is 0.10"):
+        assert words in str(refused.value)
+    for why in ("", "   "):
+        with pytest.raises(RegistryError, match="--force needs a reason"):
+            promote(home, "churn", version, force=True, why=why)
+    assert trail(home) == before
+    assert champion(home, "churn") is not None
+    assert promote(home, "churn", version, force=True, why="the pilot needs it").version == f"churn-v{version}"
+    assert trail(home)[-1]["why"] == "the pilot needs it"
+
+
+def test_a_challenger_is_promoted_through_the_gate_and_rolled_back(company: Company, home: Path) -> None:
+    version = registered(company, home, growth=0.5)
+    assert version == "2"
+    assert promote(home, "churn").version == "churn-v2"
+    served = champion(home, "churn")
+    assert served is not None
+    assert (served.version, served.growth) == ("churn-v2", 0.5)
+    assert trail(home)[-1]["why"] == "the gate passed"
+    assert rollback(home, "churn").version == "churn-v1"
+    back = champion(home, "churn")
+    assert back is not None
+    assert back.version == "churn-v1"
+    assert [entry["action"] for entry in trail(home) if entry["outcome"] == "churn"] == [
+        "promote",
+        "promote",
+        "rollback",
+    ]
+    with pytest.raises(RegistryError, match="no earlier champion"):
+        rollback(home, "churn")
+
+
+@pytest.mark.parametrize(
+    ("installed", "current", "before"),
+    [
+        ([], None, None),
+        (["1"], "1", None),
+        (["1", "1"], "1", None),
+        (["1", "2"], "2", "1"),
+        (["1", "2", "1"], "1", None),
+        (["1", "2", "3", "2"], "2", "1"),
+        (["1", "2", "3", "2", "4"], "4", "2"),
+    ],
+)
+def test_a_rollback_undoes_the_last_promotion_that_still_stands(
+    installed: list[str], current: str | None, before: str | None
+) -> None:
+    assert registry._before(installed, current) == before
+
+
+def test_what_is_not_there_is_refused_by_name(home: Path) -> None:
+    with pytest.raises(RegistryError, match=r"churn has no version 9; there is 1"):
+        promote(home, "churn", "9")
+    with pytest.raises(RegistryError, match=r"contraction has no challenger; run `tenure train"):
+        promote(home, "contraction")
+    with pytest.raises(RegistryError, match="contraction has no earlier champion"):
+        rollback(home, "contraction")
+
+
+def test_a_refused_version_is_not_challenger(company: Company, tmp_path: Path) -> None:
+    check_home(tmp_path)
+    assert (tmp_path / "mlflow.db").is_file(), "every home has a tracking store of its own"
+    registered(company, tmp_path, "too weak")
+    with pytest.raises(RegistryError, match=r"no challenger.*or name a --version"):
+        promote(tmp_path, "churn")
+
+
+def test_promotions_at_the_same_time_leave_one_champion(company: Company, home: Path) -> None:
+    versions = [registered(company, home, growth=growth) for growth in (0.25, 0.5)]
+    code = (
+        "import sys; from pathlib import Path; from training.registry import promote; "
+        "promote(Path(sys.argv[1]), 'churn', sys.argv[2])"
+    )
+    other = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, str(home), versions[0]])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda version: promote(home, "churn", version), versions * 2))
+    assert other.wait(timeout=120) == 0
+    served = champion(home, "churn")
+    assert served is not None
+    churns = [entry for entry in trail(home) if entry["outcome"] == "churn"]
+    assert len(churns) == 1 + 4 + 1, "every promotion left its record, whole"
+    assert served.version == f"churn-v{churns[-1]['version']}", "the last record is of the champion"
+    assert served.growth == {versions[0]: 0.25, versions[1]: 0.5}[churns[-1]["version"]]
+    alias = registry._client(home).get_model_version_by_alias("tenure-churn", "champion")
+    assert f"churn-v{alias.version}" == served.version
+    assert sorted(folder.name for folder in (home / "models" / "churn").iterdir()) == ["1", *versions]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b'{"version": "1"}', b"\xff\xfe"])
+def test_a_corrupted_pointer_is_named_and_not_followed(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "champions").mkdir()
+    (tmp_path / "champions" / "churn.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"champions/churn\.json is corrupted .* promote again"):
+        champion(tmp_path, "churn")
+
+
+def test_a_corrupted_copy_of_the_champion_is_not_served(home: Path) -> None:
+    (home / "models" / "churn" / "1" / "booster.txt").write_text("tree", encoding="utf-8")
+    with pytest.raises(ModelError, match="checksum differs"):
+        champion(home, "churn")
+
+
+def test_promoting_again_mends_a_corrupted_champion(home: Path) -> None:
+    """Every message about a corrupted champion says: promote again."""
+    (home / "models" / "churn" / "1" / "booster.txt").write_text("tree", encoding="utf-8")
+    promote(home, "churn", "1", force=True, why="its copy was corrupted")
+    served = champion(home, "churn")
+    assert served is not None
+    assert served.version == "churn-v1"
+
+
+def test_promoting_again_mends_a_corrupted_pointer(home: Path) -> None:
+    (home / "champions" / "churn.json").write_text("{", encoding="utf-8")
+    promote(home, "churn", "1", force=True, why="its pointer was corrupted")
+    assert champion(home, "churn") is not None
+
+
+def test_a_tracking_server_that_does_not_answer_is_told_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match=rf"tracking store {address} does not answer"):
+        check_home(tmp_path)
+    assert time.monotonic() - started < 30
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.json"
+    registry.write_aside(path, b"1")
+    registry.write_aside(path, b"2")
+    assert path.read_bytes() == b"2"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_tracked_run_says_what_the_model_was_learnt_from(company: Company) -> None:
+    client = registry._client(company.home)
+    run = client.get_run(client.get_model_version("tenure-churn", "1").run_id)
+    assert run.data.params["seed"] == "7"
+    assert run.data.params["until"] == "2026-10-01"
+    assert run.data.params["rows"] == str(len(company.data.frame))
+    assert run.data.tags["outcome"] == "churn"
+    assert len(run.data.tags["data_fingerprint"]) == 16
+    result = company.trained["churn"].backtest
+    assert result is not None
+    assert run.data.metrics["tenure.roc_auc"] == pytest.approx(result.metrics["tenure"].roc_auc)
+    assert run.data.tags["gate"] == "; ".join(company.trained["churn"].refused)
+    assert json.loads(client.get_model_version("tenure-churn", "1").tags["faults"]) == list(
+        company.trained["churn"].refused
+    )

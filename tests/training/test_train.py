@@ -1,0 +1,138 @@
+"""A training run: nothing known on or after its day has a say, and its word is a version or a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.sources import SOURCES
+from features.warehouse import Warehouse, open_warehouse
+from tests.conftest import LOADED_ON, UNTIL, Company
+from tests.worlds import AS_OF, World, cut, opened, renamed, together, unlearnt, world, written
+from training.dataset import joined
+from training.model import Params, fit
+from training.outcomes import OutcomeError
+from training.train import Trained, TrainingRun, fingerprint, train
+
+EARLY = date(2026, 1, 15)
+"""Early enough that most of the tables lie on or after it."""
+
+
+def tables_of(company: Company) -> World:
+    return {file.stem: pd.read_parquet(file) for file in company.folder.glob("*.parquet")}
+
+
+def without_future(company: Company, until: date, folder: Path) -> Warehouse:
+    """The company's tables as they were known before `until`: later rows gone, values learnt later empty."""
+    tables = unlearnt(cut(tables_of(company), until), until)
+    kept = {name: rows for name, rows in tables.items() if len(rows)}
+    assert sum(map(len, kept.values())) < sum(map(len, tables_of(company).values()))
+    assert set(kept) <= set(SOURCES)
+    return open_warehouse(str(written(kept, folder)), loaded_on=LOADED_ON)
+
+
+def test_what_is_known_at_or_after_until_changes_no_byte_of_a_model(company: Company, tmp_path: Path) -> None:
+    """Every account has a twin of which all is gone that was known or learnt later; their models are the same bytes."""
+    some = set(company.data.frame["account_id"].unique()[:90])
+    tables = {name: rows[rows["account_id"].isin(some)] for name, rows in tables_of(company).items()}
+    warehouse = opened(
+        together(tables, renamed(unlearnt(cut(tables, EARLY), EARLY), "/twin")),
+        tmp_path / "tables",
+        loaded_on=LOADED_ON,
+    )
+    data = joined(warehouse, [EARLY - timedelta(days=back) for back in (75, 61)], 30, EARLY)
+    warehouse.close()
+    assert data.unmatured == 0
+    is_twin = data.frame["account_id"].str.endswith("/twin")
+    assert is_twin.mean() == 0.5
+    saved = []
+    for name, rows in (("one", data.frame[~is_twin]), ("twin", data.frame[is_twin])):
+        happened = (rows["arr_after"] != rows["arr_before"]).astype("float64").to_numpy()
+        params = Params(rounds=10, num_threads=1, min_data_in_leaf=5)
+        model = fit(rows, happened, params, outcome="expansion", horizon_days=30, until=EARLY.isoformat())
+        (tmp_path / name).mkdir()
+        model.save(tmp_path / name)
+        told = fingerprint(rows.drop(columns=["account_id", "as_of"]))
+        saved.append((told, [(tmp_path / name / file).read_bytes() for file in ("booster.txt", "model.json")]))
+    assert saved[0] == saved[1]
+
+
+@pytest.mark.slow
+def test_a_whole_run_on_tables_without_a_future_is_the_same_run(company: Company, tmp_path: Path) -> None:
+    warehouse = without_future(company, UNTIL, tmp_path / "cut")
+    (again,) = train(warehouse, replace(company.run, outcomes=("churn",)), tmp_path / "home")
+    warehouse.close()
+    first = company.trained["churn"]
+    assert again.model is not None
+    assert first.model is not None
+    assert again.backtest is not None
+    assert first.backtest is not None
+    assert again.model.booster.model_to_string() == first.model.booster.model_to_string()
+    assert replace(again.model, booster=first.model.booster) == first.model
+    pd.testing.assert_frame_equal(again.backtest.rows, first.backtest.rows, check_exact=True)
+    assert (again.refused, again.rows, again.unmatured, again.gone) == (
+        first.refused, first.rows, first.unmatured, first.gone,
+    )  # fmt: skip
+
+
+def test_a_run_says_what_came_of_it(company: Company) -> None:
+    for outcome, one in company.trained.items():
+        assert one.outcome == outcome
+        assert one.model is not None
+        assert one.model.version == f"{outcome}-v{one.version}"
+        assert one.model.until == UNTIL.isoformat()
+        assert one.rows == len(company.data.frame)
+        assert one.backtest is not None
+        assert one.model.line == one.backtest.line
+        assert len(one.model.spread) == 101
+        assert list(one.model.spread) == sorted(one.model.spread)
+    churn, expansion = (company.trained[name].model for name in ("churn", "expansion"))
+    assert churn is not None
+    assert expansion is not None
+    assert churn.growth == -1.0
+    assert expansion.growth >= 0.05
+
+
+def test_too_little_history_is_an_answer_for_every_outcome(company: Company, tmp_path: Path) -> None:
+    warehouse = opened(world(), tmp_path / "tables")
+    found = train(warehouse, TrainingRun(AS_OF, ("churn", "expansion"), horizon_days=400), company.home)
+    warehouse.close()
+    assert [one.outcome for one in found] == ["churn", "expansion"]
+    for one in found:
+        assert one == Trained(one.outcome, None, None, None, one.refused, 0, 0, 0)
+        assert "not enough history" in one.refused[0]
+
+
+def test_too_few_outcomes_is_an_answer_with_counts(company: Company, tmp_path: Path) -> None:
+    warehouse = opened(world(), tmp_path / "tables")
+    (found,) = train(warehouse, TrainingRun(AS_OF, ("churn",), horizon_days=200), company.home)
+    warehouse.close()
+    assert found.version is None
+    assert found.rows > 0
+    assert found.unmatured > 0
+    assert f"churn: 0 outcomes in {found.rows} rows are not enough" in found.refused[0]
+
+
+def test_an_unknown_outcome_is_refused_before_any_work(tmp_path: Path) -> None:
+    warehouse = open_warehouse(str(written(world(), tmp_path / "tables")), loaded_on=LOADED_ON)
+    with pytest.raises(OutcomeError, match="'joy' is not known; expected one of churn"):
+        train(warehouse, TrainingRun(UNTIL, ("churn", "joy")), tmp_path / "home")
+    warehouse.close()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_fingerprint_changes_with_any_cell_and_the_order_of_rows(company: Company) -> None:
+    frame = company.data.frame.head(20)
+    assert fingerprint(frame) == fingerprint(frame.copy())
+    assert len(fingerprint(frame)) == 16
+    for changed in (
+        frame.iloc[::-1],
+        frame.assign(arr=frame["arr"].where(frame.index > 0, 1e9)),
+        frame.drop(columns="arr"),
+    ):
+        assert fingerprint(changed) != fingerprint(frame)
