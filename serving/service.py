@@ -6,7 +6,7 @@ Hot routes live in the mounted app, where a request costs half of what a BentoML
 import gc
 import os
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
@@ -87,7 +87,7 @@ class _Gate:
         response: Response
         if request.method == "GET" and admits(self.key, request.query_params.get("key")):
             kept = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "key"])
-            response = _let_in(request.url.path + (f"?{kept}" if kept else ""), self.key)
+            response = _let_in(_place(scope) + (f"?{kept}" if kept else ""), self.key)
         elif _wants_page(request):
             response = key_page("This page needs the access key. `tenure serve` prints the address that holds it.")
         else:
@@ -95,6 +95,12 @@ class _Gate:
                 401, "unauthorized", "expected the access key as `Authorization: Bearer …`, found none that is valid"
             )
         await response(scope, receive, send)
+
+
+def _place(scope: Scope) -> str:
+    """The path as it was asked for, still quoted; one leading slash, for two would lead to another host."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return "/" + raw.decode("latin-1").lstrip("/\\")
 
 
 def _let_in(path: str, key: str) -> Response:

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from features.revenue import GRACE_DAYS
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression
 from training.dataset import Dataset
 from training.metrics import Metrics, better_by, metrics
 from training.model import Floats, Line, Params, calibrated
-from training.outcomes import outcome_named
+from training.outcomes import last_matured, outcome_named
 
 FOLDS = 4
 MIN_OUTCOMES = 40
@@ -58,13 +57,15 @@ def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold
 
     None if no date lies so far after the first.
     """
-    gap = timedelta(days=horizon_days + GRACE_DAYS)
-    ready = [day for day in dates if any(day - gap >= earlier for earlier in dates)]
+    ready = [day for day in dates if min(dates) <= last_matured(day, horizon_days)]
     usable = ready[len(ready) // 3 :] if len(ready) > count else ready
     if not usable:
         return []
     blocks = np.array_split(np.array(usable, dtype=object), min(count, len(usable)))
-    return [Fold(tuple(day for day in dates if day + gap <= block[0]), tuple(block)) for block in blocks]
+    return [
+        Fold(tuple(day for day in dates if day <= last_matured(block[0], horizon_days)), tuple(block))
+        for block in blocks
+    ]
 
 
 def predictions(

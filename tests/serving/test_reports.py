@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from features.segments import SIZES, VALUE_TIERS
-from features.warehouse import Warehouse, open_warehouse
+from features.warehouse import open_warehouse
 from serving.reports import revenue_rows
 from serving.words import revenue_lines
 from tests.conftest import LATER, LOADED_ON, Company
@@ -26,11 +26,16 @@ TERMS = """
 """
 
 
+Rows = list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def warehouse(company: Company) -> Iterator[Warehouse]:
-    found = open_warehouse(str(company.folder), loaded_on=LOADED_ON)
-    yield found
-    found.close()
+def reports(company: Company) -> dict[str | None, Rows]:
+    """The company's revenue of the year before `LATER`, by every grouping."""
+    warehouse = open_warehouse(str(company.folder), loaded_on=LOADED_ON)
+    found = {by: revenue_rows(warehouse, LATER, by) for by in (None, "segment", "tier", "cohort")}
+    warehouse.close()
+    return found
 
 
 def test_rates_are_those_worked_out_by_hand(tmp_path: Path) -> None:
@@ -50,8 +55,10 @@ def test_rates_are_those_worked_out_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by", [None, "segment", "tier", "cohort"])
-def test_what_is_kept_is_never_more_than_all_nor_than_what_is_had(warehouse: Warehouse, by: str | None) -> None:
-    rows = revenue_rows(warehouse, LATER, by)
+def test_what_is_kept_is_never_more_than_all_nor_than_what_is_had(
+    reports: dict[str | None, Rows], by: str | None
+) -> None:
+    rows = reports[by]
     assert rows[0]["group"] == "all"
     assert len(rows) > (0 if by is None else 1)
     for row in rows:
@@ -61,16 +68,16 @@ def test_what_is_kept_is_never_more_than_all_nor_than_what_is_had(warehouse: War
 
 
 @pytest.mark.parametrize(("by", "groups"), [("segment", set(SIZES)), ("tier", set(VALUE_TIERS)), ("cohort", None)])
-def test_groups_part_the_whole(warehouse: Warehouse, by: str, groups: set[str] | None) -> None:
-    whole, *parts = revenue_rows(warehouse, LATER, by)
+def test_groups_part_the_whole(reports: dict[str | None, Rows], by: str, groups: set[str] | None) -> None:
+    whole, *parts = reports[by]
     if groups is not None:
         assert {row["group"] for row in parts} <= groups
     for name in ("accounts", "arr_start", "arr_end", "churned_arr", "contraction_arr", "expansion_arr", "renewals_due"):
         assert sum(row[name] for row in parts) == pytest.approx(whole[name]), name
 
 
-def test_cohorts_are_quarters_of_the_first_start(warehouse: Warehouse) -> None:
-    names = [row["group"] for row in revenue_rows(warehouse, LATER, "cohort")[1:]]
+def test_cohorts_are_quarters_of_the_first_start(reports: dict[str | None, Rows]) -> None:
+    names = [row["group"] for row in reports["cohort"][1:]]
     assert names == sorted(names)
     assert all(name[:2] == "20" and name[4:6] == " Q" for name in names)
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from features.segments import SIZES
-from serving import shelf as shelf_module
 from serving.book import Book
 from serving.ledger import open_ledger
 from serving.shelf import SORTS, BadCursor, Shelf
@@ -145,7 +144,7 @@ def test_a_newer_run_is_noticed_once_it_is_time_to_look(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(shelf_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("serving.shelf.time.monotonic", lambda: clock[0])
     ledger = open_ledger(tmp_path)
     shelf = Shelf(ledger, load_tiers())
     assert shelf.run() is None

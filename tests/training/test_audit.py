@@ -82,13 +82,10 @@ def test_a_feature_that_knows_the_outcome_is_suspected(company: Company) -> None
         next(name for name, one in CATALOGUE.items() if (one.unit is Unit.CATEGORY) is words and name not in taken)
         for words, taken in ((False, ()), (False, (next(iter(CATALOGUE)),)), (True, ()))
     ]
-    leaking = frame.assign(
-        **{
-            known_after: frame["churn"].astype(float) + random.normal(0, 0.01, len(frame)),
-            absent_after: np.where(frame["churn"].astype(bool), np.nan, random.normal(0, 1, len(frame))),
-            category: frame["churn"].map({True: None, False: "here"}),
-        }
-    )
+    leaking = frame.copy()
+    leaking[known_after] = frame["churn"].astype(float) + random.normal(0, 0.01, len(frame))
+    leaking[absent_after] = np.where(frame["churn"].astype(bool), np.nan, random.normal(0, 1, len(frame)))
+    leaking[category] = frame["churn"].map({True: None, False: "here"})
     planted = {leak.feature: leak for leak in leaks_in(replace(company.data, frame=leaking)) if leak.outcome == "churn"}
     assert {known_after, absent_after, category} <= set(planted) - {leak.feature for leak in honest}
     assert "alone ranks churn with ROC-AUC 1.000" in planted[known_after].words

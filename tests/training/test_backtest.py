@@ -38,7 +38,7 @@ DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_
 def test_the_horizon_and_the_grace_period_lie_between_learning_and_testing(
     days: list[date], horizon_days: int, count: int
 ) -> None:
-    gap = timedelta(days=horizon_days + GRACE_DAYS)
+    gap = timedelta(days=horizon_days + GRACE_DAYS + 1)
     found = folds(days, horizon_days, count)
     assert len(found) <= count
     for fold in found:
@@ -69,7 +69,7 @@ def result_of(company: Company, outcome: str = "churn") -> Backtest:
 
 @pytest.mark.parametrize("outcome", ["churn", "expansion"])
 def test_no_tested_row_was_learnt_from(company: Company, outcome: str) -> None:
-    gap = timedelta(days=90 + GRACE_DAYS)
+    gap = timedelta(days=90 + GRACE_DAYS + 1)
     result = result_of(company, outcome)
     assert len(result.folds) > 1
     for number, (fold, part) in enumerate(

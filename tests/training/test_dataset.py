@@ -60,7 +60,7 @@ def test_training_dates_are_matured_and_have_a_past(tmp_path: Path, horizon_days
     warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path)
     dates = training_dates(warehouse, horizon_days, AS_OF)
     assert dates == sorted(set(dates))
-    assert dates[-1] == AS_OF - timedelta(days=horizon_days + GRACE_DAYS)
+    assert dates[-1] == AS_OF - timedelta(days=horizon_days + GRACE_DAYS + 1)
     assert dates[0] >= day(500) + timedelta(days=90)
     assert {(later - earlier).days for earlier, later in pairwise(dates)} == {14}
     warehouse.close()
@@ -89,5 +89,5 @@ def test_a_dataset_holds_every_feature_and_every_outcome_once_a_row(company: Com
 
 def test_a_dataset_counts_what_had_not_matured(company: Company) -> None:
     newest = company.data.frame["as_of"].max().date()
-    assert newest == UNTIL - timedelta(days=90 + GRACE_DAYS)
+    assert newest == UNTIL - timedelta(days=90 + GRACE_DAYS + 1)
     assert company.data.unmatured > 0

@@ -101,7 +101,7 @@ def test_an_account_without_any_term_is_gone(tmp_path: Path) -> None:
     assert label(warehouse, spine_of(["nobody"], AS_OF), HORIZON, UNTIL)["gone"].tolist() == [True]
 
 
-@pytest.mark.parametrize(("days", "matured"), [(HORIZON + GRACE_DAYS, True), (HORIZON + GRACE_DAYS - 1, False)])
+@pytest.mark.parametrize(("days", "matured"), [(HORIZON + GRACE_DAYS + 1, True), (HORIZON + GRACE_DAYS, False)])
 def test_a_label_waits_for_the_horizon_and_the_grace_period(tmp_path: Path, days: int, matured: bool) -> None:
     until = AS_OF + timedelta(days=days)
     told = labelled("a | -400d | -400d | | 100 | yes | |", tmp_path, until)

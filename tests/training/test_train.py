@@ -52,7 +52,7 @@ def test_what_is_known_at_or_after_until_changes_no_byte_of_a_model(company: Com
     assert is_twin.mean() == 0.5
     saved = []
     for name, rows in (("one", data.frame[~is_twin]), ("twin", data.frame[is_twin])):
-        happened = (rows["arr_after"] != rows["arr_before"]).astype("float64").to_numpy()
+        happened = np.asarray(rows["arr_after"] != rows["arr_before"], dtype=np.float64)
         params = Params(rounds=10, num_threads=1, min_data_in_leaf=5)
         model = fit(rows, happened, params, outcome="expansion", horizon_days=30, until=EARLY.isoformat())
         (tmp_path / name).mkdir()
