@@ -9,7 +9,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from features.sources import TYPES, Column, Kind, Source
+from features.source import TYPES, Column, Kind, Source
 
 
 def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.expr.datatypes import DataType
 
-from features.sources import TYPES, Column, Kind, Source
+from features.source import TYPES, Column, Kind, Source
 
 _FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:59")
 """What lies beyond, such as a database's `infinity`, is no date."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from features.catalogue import FAMILIES
 from features.feature import Feature
-from features.sources import SOURCES, Column, Kind
+from features.source import Column, Kind
+from features.sources import SOURCES
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE_PAGE = ROOT / "features" / "catalogue" / "README.md"

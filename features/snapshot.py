@@ -18,7 +18,8 @@ from features.feature import Feature, Unit
 from features.measure import Measure, Window, aggregates
 from features.readings import READ_FROM, readings_schema, with_readings
 from features.revenue import with_end
-from features.sources import SOURCES, TYPES, Kind
+from features.source import TYPES, Kind
+from features.sources import SOURCES
 from features.warehouse import Warehouse
 
 Progress = Callable[[float, str], None]

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 from hypothesis import strategies as st
 
-from features.sources import SOURCES, Column, Kind, Source
+from features.source import Column, Kind, Source
+from features.sources import SOURCES
 from features.warehouse import Warehouse, open_warehouse
 
 World: TypeAlias = dict[str, pd.DataFrame]

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from features.asof import follow, observe, observed_name
-from features.sources import SOURCES, Kind
+from features.source import Kind
+from features.sources import SOURCES
 from tests.worlds import AS_OF, day, opened, world
 
 TICKETS = """ticket_id | account_id | event_at  | known_at  | resolved_at | rating | rated_at
