@@ -39,7 +39,8 @@ class Backtest:
     """Out-of-time predictions of every contender on the same rows.
 
     `rows`: `account_id`, `as_of`, `fold`, `happened`, `arr` and one column of log-odds a contender; ours is
-    calibrated on earlier folds only (`served`). `line` is fitted on all folds and is what the final model takes.
+    calibrated on earlier folds only (`served`). `beats` holds by how much its log loss is lower, with an interval.
+    `line` is fitted on all folds and is what the final model takes.
     """
 
     outcome: str

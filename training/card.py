@@ -64,9 +64,9 @@ def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[s
     ):
         cells = [format(getattr(result.metrics[who], name), form) for who in (OURS, HEALTH, LOGISTIC)]
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    lines += ["", "Average precision gained, with a 95 % interval from a paired bootstrap over accounts: "]
+    lines += ["", "Log loss lowered, with a 95 % interval from a paired bootstrap over accounts: "]
     lines[-1] += "; ".join(
-        f"over {name} {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+        f"against {name} by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
         for name, (difference, low, high) in result.beats.items()
     )
     lines += ["", "| period | rows | outcomes | promised | average precision | ROC-AUC |", "|---|---|---|---|---|---|"]

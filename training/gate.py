@@ -10,9 +10,9 @@ EXPECTED = (0.7, 1.4)
 def faults(result: Backtest) -> list[str]:
     """Each test that failed, and by how much, in plain words; an empty list opens the gate.
 
-    Ranking clearly better than chance; better than the rule-based health score over a 95 % interval, and not worse
-    than logistic regression; a probability that is a frequency. The bounds are this project's own. A figure that
-    cannot be told (nan) passes no test.
+    Ranking clearly better than chance; a log loss lower than the rule-based health score's over a 95 % interval, and
+    an average precision no lower than its; not worse than logistic regression; a probability that is a frequency.
+    The bounds are this project's own. A figure that cannot be told (nan) passes no test.
     """
     ours = result.metrics[OURS]
     found = []
@@ -21,12 +21,17 @@ def faults(result: Backtest) -> list[str]:
     difference, low, high = result.beats[HEALTH]
     if not low > 0:
         found.append(
-            "does not beat the rule-based health score: average precision "
-            f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+            "does not beat the rule-based health score: log loss better by "
+            f"{difference:+.4f} ({low:+.4f} to {high:+.4f})"
+        )
+    if not ours.average_precision >= result.metrics[HEALTH].average_precision:
+        found.append(
+            f"ranks no better than the rule-based health score: average precision {ours.average_precision:.3f}, "
+            f"its {result.metrics[HEALTH].average_precision:.3f}"
         )
     difference, low, high = result.beats[LOGISTIC]
     if not high >= 0:
-        found.append(f"logistic regression is better: average precision {difference:+.3f} ({low:+.3f} to {high:+.3f})")
+        found.append(f"logistic regression is better: log loss better by {difference:+.4f} ({low:+.4f} to {high:+.4f})")
     if not SLOPE[0] <= ours.slope <= SLOPE[1]:
         found.append(f"calibration slope is {ours.slope:.2f}, outside {SLOPE[0]} to {SLOPE[1]}")
     share = ours.expected / ours.outcomes if ours.outcomes else float("inf")

@@ -35,7 +35,7 @@ def test_the_card_gives_every_figure_of_every_contender(company: Company, parts:
         ):
             assert said in text
     for difference, low, high in result.beats.values():
-        assert f"{difference:+.3f} ({low:+.3f} to {high:+.3f})" in text
+        assert f"{difference:+.4f} ({low:+.4f} to {high:+.4f})" in text
     ours = result.metrics["tenure"]
     assert f"it promised {ours.expected:.0f} outcomes, {ours.outcomes} came" in text
     assert f"Learnt from {len(company.data.frame):,} rows" in text

@@ -16,9 +16,10 @@ def passing(company: Company) -> Backtest:
     """A backtest with which nothing is wrong."""
     result = company.trained["churn"].backtest
     assert result is not None
-    ours = replace(result.metrics[OURS], roc_auc=0.81, slope=1.05, expected=48.0, outcomes=50)
+    ours = replace(result.metrics[OURS], roc_auc=0.81, average_precision=0.6, slope=1.05, expected=48.0, outcomes=50)
+    theirs = replace(result.metrics[HEALTH], average_precision=0.4)
     beats = {HEALTH: (0.2, 0.1, 0.3), LOGISTIC: (0.01, -0.02, 0.04)}
-    return replace(result, metrics=result.metrics | {OURS: ours}, beats=beats)
+    return replace(result, metrics=result.metrics | {OURS: ours, HEALTH: theirs}, beats=beats)
 
 
 def with_ours(result: Backtest, **changed: float) -> Backtest:
@@ -37,6 +38,7 @@ def test_a_sound_model_passes(passing: Backtest) -> None:
         ({"slope": 2.5}, ("calibration slope", "2.50", "0.6 to 1.6")),
         ({"expected": 80.0}, ("promised 80", "where 50 came", "0.7 to 1.4")),
         ({"expected": 20.0}, ("promised 20", "where 50 came", "0.7 to 1.4")),
+        ({"average_precision": 0.31}, ("ranks no better", "0.310", "0.400")),
         ({"outcomes": 0}, ("promised 48", "where 0 came")),
     ],
 )
@@ -51,13 +53,13 @@ def test_each_measure_out_of_bounds_is_named_with_its_figure(
 def test_the_health_score_must_be_beaten_over_the_whole_interval(passing: Backtest) -> None:
     (fault,) = faults(replace(passing, beats=passing.beats | {HEALTH: (0.05, -0.012, 0.11)}))
     assert "health score" in fault
-    assert "+0.050 (-0.012 to +0.110)" in fault
+    assert "+0.0500 (-0.0120 to +0.1100)" in fault
 
 
 def test_logistic_regression_must_not_be_better_over_the_whole_interval(passing: Backtest) -> None:
     (fault,) = faults(replace(passing, beats=passing.beats | {LOGISTIC: (-0.08, -0.12, -0.03)}))
     assert "logistic regression is better" in fault
-    assert "-0.080 (-0.120 to -0.030)" in fault
+    assert "-0.0800 (-0.1200 to -0.0300)" in fault
 
 
 def test_every_fault_is_told_at_once(passing: Backtest) -> None:
