@@ -49,7 +49,7 @@ def demo(
     serve_after: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve the page and the API at the end.")
     ] = True,
-    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another seed is another company.")] = 7,
     home: Home = Path(".tenure"),
 ) -> None:
     """Simulate a company, audit, train, promote, score, and serve the result."""
@@ -69,7 +69,7 @@ def simulate(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; the truth goes to DIR/truth.")],
     accounts: Annotated[int, typer.Option(help="How many accounts.")] = 1500,
     months: Annotated[int, typer.Option(help="How many months of history.")] = 24,
-    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another seed is another company.")] = 7,
     end: Annotated[str, typer.Option(metavar="DATE", help="The day after the last one.")] = "2026-10-01",
     as_json: AsJson = False,
 ) -> None:
@@ -136,12 +136,12 @@ def train(
     outcome: Annotated[
         list[str] | None, typer.Option(help="churn, contraction or expansion; all if not given.")
     ] = None,
-    horizon: Annotated[int, typer.Option(help="Days within which the outcome happens.")] = 90,
+    horizon: Annotated[int, typer.Option(min=1, max=730, help="Days within which the outcome happens.")] = 90,
     until: Annotated[
         str | None, typer.Option(metavar="DATE", help="Nothing known on or after this day is used.")
     ] = None,
     trials: Annotated[int, typer.Option(min=0, help="Trials of the search; 0 takes the defaults.")] = 0,
-    seed: Annotated[int, typer.Option(help="The seed of everything drawn.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The seed of everything drawn.")] = 7,
     despite_audit: Annotated[bool, typer.Option(help="Train though the audit calls the tables unusable.")] = False,
     home: Home = Path(".tenure"),
     as_json: AsJson = False,
@@ -274,10 +274,9 @@ def main() -> None:
 
 def _end(error: Exception) -> NoReturn:
     """Known faults are told in one message; anything else is a bug and keeps its traceback."""
-    from click import ClickException
-
-    if isinstance(error, ClickException):
-        error.show()
+    show = getattr(error, "show", None)  # of a wrong option, argument or command; typer may bring a click of its own
+    if show is not None:
+        show()
         sys.exit(2)
     status = exit_status(error)
     if status is None:

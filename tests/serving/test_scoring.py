@@ -208,6 +208,7 @@ def test_a_day_without_anybody_to_score_is_refused(models: dict[str, Model], tmp
     warehouse.close()
 
 
+@pytest.mark.slow
 def test_other_accounts_move_no_score(company: Company, models: dict[str, Model], tmp_path: Path) -> None:
     some = {brief.account_id for brief in company.scorings[UNTIL].briefs[:12]}
     tables = {path.stem: pd.read_parquet(path) for path in company.folder.glob("*.parquet")}

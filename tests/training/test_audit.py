@@ -155,6 +155,7 @@ def whole(company: Company) -> Audit:
     return found
 
 
+@pytest.mark.slow
 def test_a_sound_company_is_usable(whole: Audit) -> None:
     assert whole.unusable == ()
     assert whole.blind_tables == ()
@@ -166,12 +167,14 @@ def test_a_sound_company_is_usable(whole: Audit) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_outcomes_are_estimated_from_a_sample_of_dates(company: Company, whole: Audit) -> None:
     for name, said in whole.outcomes.items():
         assert said == pytest.approx(company.data.frame[name].sum(), rel=0.5), name
     assert whole.rows == pytest.approx(len(company.data.frame), rel=0.1)
 
 
+@pytest.mark.slow
 def test_an_audit_is_plain_json(whole: Audit) -> None:
     document = json.loads(json.dumps(whole.document()))
     assert document["as_of"] == "2026-10-01"

@@ -69,7 +69,7 @@ def test_training_dates_are_matured_and_have_a_past(tmp_path: Path, horizon_days
 def test_too_little_history_is_refused_with_both_dates(tmp_path: Path) -> None:
     warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path)
     with pytest.raises(
-        DatasetError, match=rf"not enough history: 400 days .* end on {day(430)}.* history is {day(410)}"
+        DatasetError, match=rf"not enough history: 400 days .* end on {day(431)}.* history is {day(410)}"
     ):
         training_dates(warehouse, 400, AS_OF)
     with pytest.raises(DatasetError, match="not enough history"):

@@ -92,6 +92,13 @@ def test_equal_scores_do_not_make_the_top_larger() -> None:
     assert top_share(np.zeros(30)).nonzero()[0].tolist() == [0, 1, 2]
 
 
+def test_the_gain_is_the_mean_log_loss_that_was_saved() -> None:
+    # Theirs says one half of every row and loses log 2; ours says 3/4 rightly of four rows and wrongly of one.
+    ours = np.where(np.array([1.0, 0.0, 1.0, 0.0, 1.0]) == 1, log(3), -log(3))
+    difference, _, _ = better_by(HAPPENED, ours, np.zeros(5), pd.Series(list("abcde")), seed=1)
+    assert difference == pytest.approx(log(2) - (4 * log(4 / 3) + log(4)) / 5)
+
+
 def test_the_same_predictions_are_never_better() -> None:
     accounts = pd.Series(list("abcde"))
     assert better_by(HAPPENED, LOG_ODDS, LOG_ODDS, accounts, seed=1) == (0.0, 0.0, 0.0)
