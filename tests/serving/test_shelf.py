@@ -77,6 +77,12 @@ def test_pages_are_the_whole_book_without_a_gap_or_a_repeat(shelf: Shelf) -> Non
     assert seen == whole
 
 
+def test_the_last_page_when_full_has_no_next(shelf: Shelf) -> None:
+    rows = len(book(shelf).briefs)
+    assert book(shelf, limit=rows).next_cursor is None
+    assert book(shelf, limit=rows - 1).next_cursor == str(rows - 1)
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "²", "1" * 10, " 1", "1\n"])
 def test_a_cursor_that_is_none_of_ours_is_refused(shelf: Shelf, cursor: str) -> None:
     with pytest.raises(BadCursor, match="next_cursor"):

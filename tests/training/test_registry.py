@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +165,20 @@ def test_promotions_at_the_same_time_leave_one_champion(company: Company, home: 
     alias = registry._client(home).get_model_version_by_alias("tenure-churn", "champion")
     assert f"churn-v{alias.version}" == served.version
     assert sorted(folder.name for folder in (home / "models" / "churn").iterdir()) == ["1", *versions]
+
+
+def test_a_promotion_waits_for_the_one_before_it(home: Path) -> None:
+    promote(home, "churn", "1", force=True, why="before")  # what is slow only once is over
+    before = trail(home)
+    with ThreadPoolExecutor(1) as pool:
+        with (home / "registry.lock").open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            waiting = pool.submit(promote, home, "churn", "1", force=True, why="after the other")
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=1.5)
+            assert trail(home) == before
+        waiting.result(timeout=60)
+    assert trail(home)[-1]["why"] == "after the other"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b'{"version": "1"}', b"\xff\xfe"])
