@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
@@ -14,7 +15,7 @@ from serving.access import access_key
 from training.outcomes import OUTCOMES
 from training.registry import champion
 
-READY_SECONDS = 60
+READY_SECONDS, STOP_SECONDS = 60, 10
 
 
 def run_server(home: Path, host: str, port: int) -> int:
@@ -31,8 +32,10 @@ def run_server(home: Path, host: str, port: int) -> int:
         "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Tenure", "--host", host, "--port", str(port)]
-    signal.signal(signal.SIGTERM, _interrupt)
-    process = subprocess.Popen([*command, "--working-dir", str(Path(__file__).parent.parent)], env=environment)
+    for asked in (signal.SIGTERM, signal.SIGINT):  # a background job may have been started deaf to the second
+        signal.signal(asked, _interrupt)
+    folder = str(Path(__file__).parent.parent)
+    process = subprocess.Popen([*command, "--working-dir", folder], env=environment, start_new_session=True)
     try:
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         if _answers(process, f"http://{reachable}:{port}/readyz"):
@@ -41,9 +44,18 @@ def run_server(home: Path, host: str, port: int) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(timeout=20)
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends the service and its workers: asked first, then made to."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
