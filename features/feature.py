@@ -57,9 +57,6 @@ class Healthy(StrEnum):
     NONE = "none"
 
 
-Value = float | str | None
-
-
 @dataclass(frozen=True)
 class Feature:
     """One column of a snapshot.

@@ -16,16 +16,16 @@ from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Unit
 from features.segments import SIZES
 from serving.brief import Brief
-from serving.playbooks import Playbooks
+from serving.page import SORTS
+from serving.playbooks import TIERS, Playbooks
 from serving.score import score_document
 from serving.scoring import score_row
-from serving.shelf import SORTS, BadCursor, Shelf
+from serving.shelf import BadCursor, Shelf
 from serving.tiers import Tiers
 from training.model import Model
 from training.outcomes import OUTCOMES
 
 MOST_ACCOUNTS, MOST_ROWS, MOST_BYTES = 1_000, 1_000, 2_000_000
-TIERS = ("high", "medium", "low")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -95,7 +95,7 @@ def api_routes(shelf: Shelf, models: Mapping[str, Model], playbooks: Playbooks, 
                 segment=_choice(asked, "segment", SIZES),
                 tier=_choice(asked, "tier", TIERS),
                 outcome=outcome,
-                sort=_choice(asked, "sort", SORTS) or "arr_at_stake",
+                sort=_choice(asked, "sort", tuple(SORTS)) or "arr_at_stake",
                 limit=int(limit),
                 cursor=asked.get("cursor"),
             )

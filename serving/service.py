@@ -37,7 +37,7 @@ def application(home: Path) -> Starlette:
     """The API and the pages over the ledger and the champions under `home`."""
     playbooks, tiers = load_playbooks(), load_tiers()
     models: dict[str, Model] = {name: model for name in OUTCOMES if (model := champion(home, name)) is not None}
-    shelf = Shelf(open_ledger(home), tiers)
+    shelf = Shelf(open_ledger(home))
     shelf.run()
     key = access_key(home)
 

@@ -9,9 +9,7 @@ from serving.book import Book, Totals
 from serving.brief import Brief
 from serving.ledger import Ledger, Run
 from serving.score import Score
-from serving.tiers import Tiers
 
-SORTS = ("arr_at_stake", "probability", "renewal")
 LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -28,8 +26,8 @@ class _Loaded:
 class Shelf:
     """Hands out briefs and books of the run that speaks; a newer run is noticed within five seconds."""
 
-    def __init__(self, ledger: Ledger, tiers: Tiers) -> None:
-        self._ledger, self._tiers = ledger, tiers
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
         self._looked_at = float("-inf")

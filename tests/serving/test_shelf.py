@@ -12,8 +12,8 @@ import pytest
 from features.segments import SIZES
 from serving.book import Book
 from serving.ledger import open_ledger
-from serving.shelf import SORTS, BadCursor, Shelf
-from serving.tiers import load_tiers
+from serving.page import SORTS
+from serving.shelf import BadCursor, Shelf
 from tests.conftest import LATER, UNTIL, Company
 
 TIERS = ("high", "medium", "low")
@@ -25,7 +25,7 @@ ALL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def shelf(company: Company) -> Shelf:
-    return Shelf(open_ledger(company.home), load_tiers())
+    return Shelf(open_ledger(company.home))
 
 
 def book(shelf: Shelf, **asked: Any) -> Book:
@@ -33,7 +33,7 @@ def book(shelf: Shelf, **asked: Any) -> Book:
 
 
 def test_an_empty_ledger_is_an_empty_book(tmp_path: Path) -> None:
-    empty = Shelf(open_ledger(tmp_path), load_tiers())
+    empty = Shelf(open_ledger(tmp_path))
     assert empty.run() is None
     assert empty.brief("a") is None
     assert empty.briefs(["a"]) == ([], ["a"])
@@ -152,7 +152,7 @@ def test_a_newer_run_is_noticed_once_it_is_time_to_look(
     clock = [0.0]
     monkeypatch.setattr("serving.shelf.time.monotonic", lambda: clock[0])
     ledger = open_ledger(tmp_path)
-    shelf = Shelf(ledger, load_tiers())
+    shelf = Shelf(ledger)
     assert shelf.run() is None
     whole = company.scorings[UNTIL]
     few = replace(whole, briefs=whole.briefs[:2], table=whole.table.head(2))
