@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.expr.datatypes import DataType
 
+from features.engine import Engine
 from features.source import TYPES, Column, Kind, Source
 
 _FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:59")
@@ -30,7 +31,7 @@ class Loaded:
 
 
 def checked_table(
-    connection: ibis.BaseBackend, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date
+    engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date
 ) -> ir.Table:
     """The table with typed columns and, for a bad row, the first `column`, `rule` and `value` that fail."""
     typed = _typed(rows, source, accounts)
@@ -59,7 +60,7 @@ def checked_table(
         )
     else:
         judged = judged.mutate(fault_rank=ibis.literal(0))
-    return connection.create_table(f"checked_{source.name}", judged)
+    return engine.keep(f"checked_{source.name}", judged)
 
 
 def _typed(rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:

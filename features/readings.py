@@ -34,6 +34,6 @@ def with_readings(warehouse: Warehouse, source: str) -> ir.Table:
         read.insert(0, column, texts[column].astype(object))
         schema = {column: "string"} | readings_schema(source)
         name = f"readings_{source}"
-        warehouse.readings[source] = warehouse.connection.create_table(name, read, schema=schema)
+        warehouse.readings[source] = warehouse.engine.put(name, read, schema)
     readings = warehouse.readings[source]
     return table.left_join(readings, column).drop(f"{column}_right")

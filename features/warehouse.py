@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.check import FAULT_COLUMNS, Loaded, checked_table, found_in
+from features.engine import Engine
 from features.mapping import MappedSource, read_mapping
 from features.sources import SOURCES
 
@@ -33,7 +34,7 @@ class Warehouse:
     """Checked source tables on one engine. `blind` sources were not given or hold no rows."""
 
     location: str
-    connection: ibis.BaseBackend
+    engine: Engine
     tables: Mapping[str, ir.Table]
     loaded: Mapping[str, Loaded]
     quarantine: pd.DataFrame
@@ -71,7 +72,7 @@ class Warehouse:
             )
 
     def close(self) -> None:
-        self.connection.disconnect()
+        self.engine.close()
 
 
 def open_warehouse(location: str, *, loaded_on: date, bad_share: float | None = None) -> Warehouse:
@@ -86,7 +87,7 @@ def open_warehouse(location: str, *, loaded_on: date, bad_share: float | None = 
     try:
         raw, limit = _raw_tables(connection, location)
         limit = bad_share if bad_share is not None else (limit if limit is not None else BAD_SHARE)
-        return _load(connection, location, raw, loaded_on, limit)
+        return _load(Engine(connection), location, raw, loaded_on, limit)
     except (duckdb.Error, ibis.IbisError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WarehouseError(f"{location} cannot be read: {first}") from error
@@ -176,7 +177,7 @@ def _mapped(
 
 
 def _load(
-    connection: ibis.BaseBackend,
+    engine: Engine,
     location: str,
     raw: dict[str, ir.Table],
     loaded_on: date,
@@ -195,7 +196,7 @@ def _load(
     for name, source in SOURCES.items():
         if name not in raw:
             continue
-        checked = checked_table(connection, raw[name], source, tables.get("accounts"), loaded_on)
+        checked = checked_table(engine, raw[name], source, tables.get("accounts"), loaded_on)
         found, bad = found_in(checked, raw[name], source)
         if found.rows == 0 and source.required:
             raise WarehouseError(f"{location}: {name} is empty; expected at least one row")
@@ -213,7 +214,7 @@ def _load(
         if found.rows > found.bad:
             tables[name] = checked.filter(checked.fault_rule.isnull()).drop(*FAULT_COLUMNS)
     quarantine = pd.concat(bad_rows, ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
-    return Warehouse(location, connection, tables, loaded, quarantine)
+    return Warehouse(location, engine, tables, loaded, quarantine)
 
 
 def _require_columns(location: str, raw: dict[str, ir.Table]) -> None:
