@@ -9,11 +9,14 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.expr.datatypes import DataType
 
-from features.engine import Engine
+from features.engine import Engine, read_number, read_time
 from features.source import TYPES, Column, Kind, Source
 
 _FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:59")
 """What lies beyond, such as a database's `infinity`, is no date."""
+
+_BEYOND = 1e300
+"""A number from here on, and what is no number, is none."""
 
 FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_rank")
 
@@ -34,8 +37,8 @@ def checked_table(
     engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date
 ) -> ir.Table:
     """The table with typed columns and, for a bad row, the first `column`, `rule` and `value` that fail."""
-    typed = _typed(rows, source, accounts)
-    faults = _faults(typed, rows, source, loaded_on)
+    typed = _typed(engine, rows, source, accounts)
+    faults = _faults(engine, typed, rows, source, loaded_on)
     if accounts is not None:
         known = accounts.select(known_account=accounts.account_id).distinct()
         typed = typed.left_join(known, typed.account_id == known.known_account)
@@ -63,11 +66,11 @@ def checked_table(
     return engine.keep(f"checked_{source.name}", judged)
 
 
-def _typed(rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:
+def _typed(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:
     """Cells cast to what SOURCES says (null where they cannot be), raw cells as `raw_*`, clocks filled in."""
     given = [column for column in source.columns if column.name in rows.columns]
     typed = rows.select(
-        **{column.name: _cast(rows[column.name], column) for column in given},
+        **{column.name: _cast(engine, rows[column.name], column) for column in given},
         **{f"raw_{column.name}": rows[column.name].cast("string") for column in given},
     )
     for column in source.columns:
@@ -91,25 +94,41 @@ def _typed(rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Tabl
     return typed
 
 
-def _cast(cell: ir.Value, column: Column) -> ir.Value:
-    if column.kind is Kind.TIME:
-        dated = cell.type().is_timestamp() or cell.type().is_date()
-        moment = cell.cast("timestamp('UTC')") if dated else cell.cast("string").try_cast("timestamp('UTC')")
-        moment = moment.cast("timestamp")
-        return ibis.cases((moment.between(_FIRST, _LAST), moment))
-    text = cell.cast("string")
-    if column.kind in (Kind.ID, Kind.TEXT):
-        return text.nullif("")
-    number = text.try_cast("float64")
-    if column.kind is Kind.FLAG:  # a flag with gaps is often stored as 1.0, 0.0 and NaN
-        return text.try_cast("boolean").coalesce(ibis.cases((number == 1, True), (number == 0, False)))
-    return ibis.cases((number.isnan() | number.isinf(), None), else_=number)
+def _cast(engine: Engine, cell: ir.Value, column: Column) -> ir.Value:
+    stored = cell.type()
+    match column.kind:
+        case Kind.TIME:
+            moment = _moment(cell) if _is_kind(stored, Kind.TIME) else read_time(engine, cell.cast("string"))
+            return ibis.cases((moment.between(_FIRST, _LAST), moment))
+        case Kind.FLAG:
+            return cell if stored.is_boolean() else _flag(cell.cast("string"))
+        case Kind.NUMBER:
+            number = cell.cast("float64") if stored.is_numeric() else read_number(engine, cell.cast("string"))
+            # On PostgreSQL a not-a-number equals itself and exceeds all others.
+            return ibis.cases((number.abs() < _BEYOND, number))
+        case _:
+            return cell.cast("string").nullif("")
+
+
+def _moment(cell: ir.Value) -> ir.TimestampValue:
+    """A date or a timestamp as UTC without a zone."""
+    zoned = cell.type().is_timestamp() and cell.type().timezone is not None
+    return cell.cast("timestamp('UTC')").cast("timestamp") if zoned else cell.cast("timestamp")
+
+
+def _flag(text: ir.StringValue) -> ir.BooleanValue:
+    """A flag with gaps is often stored as 1.0, 0.0 and not-a-number."""
+    word = text.strip().lower()
+    return ibis.cases(
+        (word.isin(["true", "t", "yes", "y", "1", "1.0"]), True),
+        (word.isin(["false", "f", "no", "n", "0", "0.0"]), False),
+    )
 
 
 Fault = tuple[str, str, ir.BooleanValue, ir.Value]
 
 
-def _faults(typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) -> list[Fault]:
+def _faults(engine: Engine, typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) -> list[Fault]:
     """(column, rule, condition, value) of every rule of SOURCES, in the order in which they are told."""
     faults: list[Fault] = []
     for column in source.columns:
@@ -119,7 +138,7 @@ def _faults(typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) ->
         if column.kind not in (Kind.ID, Kind.TEXT):
             word = {Kind.TIME: "date", Kind.NUMBER: "number", Kind.FLAG: "yes or no"}[column.kind]
             if not _is_kind(rows[column.name].type(), column.kind):
-                unparsed = (raw != "") & (raw.lower() != "nan") & _cast(raw, column).isnull()
+                unparsed = (raw != "") & (raw.lower() != "nan") & _cast(engine, raw, column).isnull()
                 faults.append((column.name, f"not a {word}", unparsed, raw))
         if column.required:
             faults.append((column.name, "missing", cell.isnull(), raw))
@@ -148,7 +167,7 @@ def _is_kind(stored: DataType, kind: Kind) -> bool:
             return bool(stored.is_integer() or stored.is_decimal())
 
 
-def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:
+def found_in(engine: Engine, checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:
     """What a checked table holds, and its bad rows as they are listed in the quarantine."""
     good = checked.fault_rule.isnull()
     sums = checked.agg(
@@ -156,8 +175,8 @@ def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, 
         bad=checked.count(where=~good),
         first=checked.known_at.min(where=good),
         last=checked.known_at.max(where=good),
-    ).to_pandas()
-    row = sums.iloc[0]
+    )
+    row = engine.frame(sums).iloc[0]
     names = [column.name for column in source.columns]
     found = Loaded(
         rows=int(row["rows"]),
@@ -175,4 +194,4 @@ def found_in(checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, 
     listed = bad.select(
         table=ibis.literal(source.name), key=key, column=bad.fault_column, rule=bad.fault_rule, value=bad.fault_value
     )
-    return found, listed.to_pandas()
+    return found, engine.frame(listed)

@@ -26,7 +26,7 @@ def paying(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
     per_account = current.group_by("account_id").agg(
         arr=current.arr.sum(), kept=current.count(where=current.notice_age.isnull())
     )
-    frame: pd.DataFrame = per_account.order_by("account_id").to_pandas()
+    frame: pd.DataFrame = warehouse.engine.frame(per_account.order_by("account_id"))
     frame["notice"] = frame["kept"] == 0
     frame["as_of"] = pd.Timestamp(as_of)
     return frame[["account_id", "as_of", "arr", "notice"]]
@@ -49,7 +49,7 @@ def attributes(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
     named = newest.group_by("account_id").agg(
         name=newest["name"].max().fill_null(""), owner=newest["owner"].max().fill_null("")
     )
-    frame: pd.DataFrame = named.order_by("account_id").to_pandas()
+    frame: pd.DataFrame = warehouse.engine.frame(named.order_by("account_id"))
     return frame
 
 

@@ -1,36 +1,261 @@
-"""The engine that holds the source tables and does the aggregation; only small frames come back."""
+"""The engine that holds the source tables and does the aggregation; only small frames come back.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+DuckDB is embedded and the default; PostgreSQL and a Spark cluster run the same expressions where the data are.
+Whatever is made there lives in the session: temporary tables or views, nothing that stays.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+SERVED = ("postgres://", "postgresql://", "spark://")
+"""How the location of an engine that is not embedded begins."""
+
+RETRIES = (1.0, 4.0, 15.0)
+"""Seconds waited before a lost or refused connection is tried again."""
+
+
+class EngineError(ValueError):
+    """An engine that refuses, or was lost and did not come back; the message says what to do."""
+
 
 @dataclass(frozen=True)
 class Engine:
-    """One open connection. `dialect` is the name that ibis gives to the engine's SQL."""
+    """One open connection. `dialect` is the name that ibis gives to the engine's SQL.
+
+    `faults` are the exceptions that the engine's driver raises, `lost` those that mean that the connection is gone.
+    """
 
     connection: ibis.BaseBackend
-    dialect: str = "duckdb"
+    dialect: str
+    faults: tuple[type[Exception], ...]
+    lost: tuple[type[Exception], ...] = ()
+    made: list[Callable[[], object]] = field(default_factory=list)
 
     def text(self, table: ir.Table) -> str:
         """The engine's own SQL for an expression."""
         return str(ibis.to_sql(table, dialect=self.dialect))
 
-    def frame(self, text: str) -> pd.DataFrame:
-        """The rows of a query in the engine's own SQL."""
-        found: pd.DataFrame = self.connection.raw_sql(text).df()
-        return found
+    def frame(self, query: ir.Table | str) -> pd.DataFrame:
+        """The rows of an expression, or of a query in the engine's own SQL."""
+        return self._tried(lambda: self._frame(query))
 
     def put(self, name: str, rows: pd.DataFrame, schema: Mapping[str, str] | None = None) -> ir.Table:
         """A frame as a table of this session; a table of that name is replaced."""
-        return self.connection.create_table(name, rows, schema=schema, temp=True, overwrite=True)
+        return self._made(lambda: self._put(name, rows, schema), name)
 
     def keep(self, name: str, rows: ir.Table) -> ir.Table:
         """An expression computed once, as a table of this session."""
-        return self.connection.create_table(name, rows)
+        return self._made(lambda: self._keep(name, rows), name)
+
+    def select(self, name: str, text: str) -> ir.Table:
+        """A SELECT in the engine's own SQL as a relation of this session."""
+        kind = "TEMPORARY VIEW" if self.dialect == "pyspark" else "TEMP VIEW"
+
+        def make() -> ir.Table:
+            self.connection.raw_sql(f"CREATE OR REPLACE {kind} {name} AS {text}")
+            return self.connection.table(name)
+
+        return self._made(make, name)
 
     def close(self) -> None:
         self.connection.disconnect()
+
+    def _frame(self, query: ir.Table | str) -> pd.DataFrame:
+        if not isinstance(query, str):
+            found: pd.DataFrame = query.to_pandas()
+            return found
+        match self.dialect:
+            case "duckdb":
+                found = self.connection.raw_sql(query).df()
+            case "postgres":
+                with self.connection.raw_sql(query) as cursor:
+                    names = [column.name for column in cursor.description]
+                    found = pd.DataFrame(cursor.fetchall(), columns=names)
+            case _:
+                found = self.connection.raw_sql(query).toArrow().to_pandas()
+        return found
+
+    def _put(self, name: str, rows: pd.DataFrame, schema: Mapping[str, str] | None) -> ir.Table:
+        if self.dialect == "pyspark":
+            return self.connection.create_view(name, ibis.memtable(rows, schema=schema), overwrite=True)
+        return self.connection.create_table(name, rows, schema=schema, temp=True, overwrite=True)
+
+    def _keep(self, name: str, rows: ir.Table) -> ir.Table:
+        match self.dialect:
+            case "duckdb":
+                return self.connection.create_table(name, rows, temp=True)
+            case "postgres":
+                kept = self.connection.create_table(name, rows, temp=True)
+                self.connection.raw_sql(f'ANALYZE "{name}"').close()
+            case _:
+                kept = self.connection.create_view(name, rows, overwrite=True)
+                self.connection.raw_sql(f"CACHE TABLE `{name}`")
+        return kept
+
+    def _made(self, make: Callable[[], ir.Table], name: str) -> ir.Table:
+        """What `make` makes, remembered: a session that is lost is made again."""
+        made = self._tried(make)
+        if self.lost:
+            self.made.append(lambda: (self.connection.drop_table(name, force=True), make()))
+        return made
+
+    def _tried(self, work: Callable[[], Any]) -> Any:
+        """The result of `work`, on a new session where the old one was lost; `EngineError` if none can be had."""
+        try:
+            return work()
+        except self.lost as error:
+            first: Exception = error
+        for seconds in RETRIES:
+            time.sleep(seconds)
+            try:
+                self.connection.reconnect()
+                _prepared(self.connection, self.dialect)
+                for again in self.made:
+                    again()
+                return work()
+            except self.lost as error:
+                first = error
+        raise EngineError(f"the connection to the database was lost and did not come back: {_line(first)}") from first
+
+
+def embedded() -> Engine:
+    """DuckDB in this process, in UTC; it spills to disk where memory is short."""
+    import duckdb
+
+    connection = ibis.duckdb.connect()
+    if connection.raw_sql("SELECT current_setting('TimeZone')").fetchall() != [("UTC",)]:
+        connection.raw_sql("SET TimeZone = 'UTC'")  # needed, and possible, only where a zone library is loaded
+    connection.raw_sql("SET preserve_insertion_order = false")
+    return Engine(connection, "duckdb", (duckdb.Error,))
+
+
+def served(location: str) -> tuple[Engine, dict[str, ir.Table]]:
+    """The engine at a `postgres://` or `spark://` location, and its relations by name.
+
+    `postgres://user@host:5432/database/schema`: the tables and views of the schema (default: the search path). The
+    password comes from the location, `PGPASSWORD` or a password file. `spark://host:7077/database` are the tables of
+    a catalogue database, `spark://host:7077?folder=s3a://bucket/export` the Parquet folders and files named after
+    the source tables; further `spark.*` parameters configure the session. Raises `EngineError`.
+    """
+    if location.startswith("spark://"):
+        return _on_spark(location)
+    return _on_postgres(location)
+
+
+def _on_postgres(location: str) -> tuple[Engine, dict[str, ir.Table]]:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise EngineError("PostgreSQL needs an extra; install it with: pip install 'tenure[postgres]'") from error
+    shown = urlsplit(location)._replace(netloc=urlsplit(location).netloc.rpartition("@")[2]).geturl()
+    first: Exception | None = None
+    for seconds in (0.0, *RETRIES):
+        time.sleep(seconds)
+        try:
+            connection = ibis.connect(location)
+        except psycopg.OperationalError as error:
+            first = error
+            if "authentication" in str(error) or "does not exist" in str(error):
+                break
+            continue
+        _prepared(connection, "postgres")
+        engine = Engine(connection, "postgres", (psycopg.Error,), (psycopg.OperationalError, psycopg.InterfaceError))
+        return engine, {name: connection.table(name) for name in connection.list_tables()}
+    raise EngineError(f"{shown} cannot be reached: {_line(first)}") from first
+
+
+def _on_spark(location: str) -> tuple[Engine, dict[str, ir.Table]]:
+    try:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise EngineError("Spark needs an extra and Java 17; install it with: pip install 'tenure[spark]'") from error
+    parts = urlsplit(location)
+    asked = dict(parse_qsl(parts.query))
+    folder = asked.pop("folder", None)
+    if unknown := [name for name in asked if not name.startswith("spark.")]:
+        raise EngineError(f"{location}: {', '.join(unknown)} is not known; expected folder or a spark.* setting")
+    settings = {"spark.ui.enabled": "false", "spark.sql.ansi.enabled": "true", "spark.sql.session.timeZone": "UTC"}
+    settings |= {"spark.ui.showConsoleProgress": "false"}
+    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        settings |= {"spark.driver.host": "127.0.0.1"}
+    builder = SparkSession.builder.master(f"spark://{parts.netloc}").appName("tenure")
+    try:
+        session = builder.config(map=dict[str, Any](settings | asked)).getOrCreate()
+        connection = ibis.pyspark.connect(session)
+        engine = Engine(connection, "pyspark", (PySparkException, Py4JError))
+        if folder is not None:
+            return engine, _in_folder(connection, session, folder)
+        if parts.path.strip("/"):
+            session.sql(f"USE `{parts.path.strip('/')}`")
+        return engine, {name: connection.table(name) for name in connection.list_tables()}
+    except (PySparkException, Py4JError) as error:
+        raise EngineError(f"{location} cannot be used: {_line(error)}") from error
+
+
+def _in_folder(connection: ibis.BaseBackend, session: Any, folder: str) -> dict[str, ir.Table]:
+    """The Parquet relations of a folder that the cluster can read, by name."""
+    place = session._jvm.org.apache.hadoop.fs.Path(folder)
+    files = place.getFileSystem(session._jsc.hadoopConfiguration())
+    if not files.exists(place):
+        raise EngineError(f"{folder} does not exist on the cluster; expected a folder of Parquet tables")
+    names = [str(status.getPath().getName()) for status in files.listStatus(place)]
+    tables = {Path(name).stem: name for name in sorted(names) if not name.startswith((".", "_"))}
+    found = {}
+    for name, file in tables.items():
+        session.read.parquet(f"{folder.rstrip('/')}/{file}").createOrReplaceTempView(f"given_{name}")
+        found[name] = connection.table(f"given_{name}")
+    return found
+
+
+def _prepared(connection: ibis.BaseBackend, dialect: str) -> None:
+    """Functions that PostgreSQL lacks: a cast that is null where it fails, for this session only."""
+    if dialect != "postgres":
+        return
+    for kind in ("timestamptz", "float8"):
+        connection.raw_sql(
+            f"CREATE OR REPLACE FUNCTION pg_temp.try_{kind}(text) RETURNS {kind} LANGUAGE plpgsql IMMUTABLE STRICT AS "
+            f"$$ BEGIN RETURN $1::{kind}; EXCEPTION WHEN OTHERS THEN RETURN NULL; END $$"
+        ).close()
+
+
+@ibis.udf.scalar.builtin(name="try_timestamptz", database="pg_temp", signature=(("string",), "timestamp('UTC')"))
+def _try_time(text): ...  # type: ignore[no-untyped-def]
+
+
+@ibis.udf.scalar.builtin(name="try_float8", database="pg_temp", signature=(("string",), "float64"))
+def _try_number(text): ...  # type: ignore[no-untyped-def]
+
+
+_ISO = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T].*)?$"
+_DECIMAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+def read_time(engine: Engine, text: ir.StringValue) -> ir.TimestampValue:
+    """The UTC moment that an ISO 8601 text names, null where it names none; alike on every engine."""
+    plain = ibis.cases((text.re_search(_ISO), text))
+    moment = _try_time(plain) if engine.dialect == "postgres" else plain.try_cast("timestamp('UTC')")
+    return moment.cast("timestamp")
+
+
+def read_number(engine: Engine, text: ir.StringValue) -> ir.FloatingValue:
+    """The number that a decimal text states, null where it states none; alike on every engine."""
+    plain = ibis.cases((text.re_search(_DECIMAL), text))
+    return _try_number(plain) if engine.dialect == "postgres" else plain.try_cast("float64")
+
+
+def _line(error: Exception | None) -> str:
+    """The first line of what a driver says."""
+    said = str(error).strip().splitlines()
+    return said[0] if said else type(error).__name__

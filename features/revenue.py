@@ -103,7 +103,7 @@ def movement(warehouse: Warehouse, as_of: date, days: int = 365) -> pd.DataFrame
     per_account = per_account.left_join(
         lost.group_by("account_id").agg(churned_age=lost.churned_age.min()), "account_id"
     ).drop("account_id_right")
-    frame: pd.DataFrame = per_account.order_by("account_id").to_pandas()
+    frame: pd.DataFrame = warehouse.engine.frame(per_account.order_by("account_id"))
     frame["first_on"] = [as_of - timedelta(days=int(age)) for age in frame["first_age"]]
     return frame
 

@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.check import FAULT_COLUMNS, Loaded, checked_table, found_in
-from features.engine import Engine
+from features.engine import SERVED, Engine, EngineError, embedded, served
 from features.mapping import MappedSource, read_mapping
 from features.sources import SOURCES
 
@@ -76,38 +76,35 @@ class Warehouse:
 
 
 def open_warehouse(location: str, *, loaded_on: date, bad_share: float | None = None) -> Warehouse:
-    """The checked tables at `location`: a folder of Parquet/CSV files, a DuckDB file or a mapping TOML.
+    """The checked tables at `location`: a folder of Parquet/CSV files, a DuckDB file, `postgres://`, `spark://` or a
+    mapping TOML.
 
     Rows that claim to be known after `loaded_on` are quarantined. Raises `WarehouseError` or `MappingError`.
     """
-    connection = ibis.duckdb.connect()
-    if connection.raw_sql("SELECT current_setting('TimeZone')").fetchall() != [("UTC",)]:
-        connection.raw_sql("SET TimeZone = 'UTC'")  # needed, and possible, only where a zone library is loaded
-    connection.raw_sql("SET preserve_insertion_order = false")
+    mapping = None
+    origin = location
+    if location.endswith(".toml") and Path(location).is_file():
+        mapping = read_mapping(Path(location))
+        origin = mapping.connection
+        if not origin.startswith(SERVED):
+            origin = str((Path(location).parent / origin).resolve())
     try:
-        raw, limit = _raw_tables(connection, location)
-        limit = bad_share if bad_share is not None else (limit if limit is not None else BAD_SHARE)
-        return _load(Engine(connection), location, raw, loaded_on, limit)
-    except (duckdb.Error, ibis.IbisError, OSError) as error:
+        engine, relations = served(origin) if origin.startswith(SERVED) else (embedded(), None)
+    except EngineError as error:
+        raise WarehouseError(str(error)) from error
+    limit = mapping.bad_share if mapping and mapping.bad_share is not None else BAD_SHARE
+    try:
+        if relations is None:
+            relations = _relations(engine.connection, Path(origin))
+        raw = (
+            {name: table for name, table in relations.items() if name in SOURCES}
+            if mapping is None
+            else {name: _mapped(engine, location, name, one, relations) for name, one in mapping.source.items()}
+        )
+        return _load(engine, location, raw, loaded_on, limit if bad_share is None else bad_share)
+    except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WarehouseError(f"{location} cannot be read: {first}") from error
-
-
-def _raw_tables(connection: ibis.BaseBackend, location: str) -> tuple[dict[str, ir.Table], float | None]:
-    if location.startswith(("postgres://", "postgresql://", "spark://")):
-        raise WarehouseError(
-            f"{location.split(':')[0]}:// warehouses are not served by this version; "
-            "expected a folder of Parquet or CSV files, a DuckDB file or a mapping file (*.toml)"
-        )
-    path = Path(location)
-    if path.suffix == ".toml" and path.is_file():
-        mapping = read_mapping(path)
-        relations = _relations(connection, (path.parent / mapping.connection).resolve())
-        return {
-            name: _mapped(connection, path, name, mapped, relations) for name, mapped in mapping.source.items()
-        }, mapping.bad_share
-    relations = _relations(connection, path)
-    return {name: table for name, table in relations.items() if name in SOURCES}, None
 
 
 def _relations(connection: ibis.BaseBackend, path: Path) -> dict[str, ir.Table]:
@@ -145,26 +142,23 @@ def _read_file(connection: ibis.BaseBackend, file: Path) -> ir.Table:
         raise WarehouseError(f"{file} cannot be read as {file.suffix[1:].upper()}: {first}") from error
 
 
-def _mapped(
-    connection: ibis.BaseBackend, path: Path, name: str, mapped: MappedSource, relations: dict[str, ir.Table]
-) -> ir.Table:
+def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, relations: dict[str, ir.Table]) -> ir.Table:
     if mapped.relation is not None:
         if mapped.relation not in relations:
             raise WarehouseError(
-                f"{path}, source.{name}: the connection has no relation `{mapped.relation}`; "
+                f"{location}, source.{name}: the connection has no relation `{mapped.relation}`; "
                 f"it has {', '.join(relations) or 'none'}"
             )
         rows = relations[mapped.relation]
     else:
         try:
-            connection.raw_sql(f"CREATE VIEW mapped_{name} AS {(mapped.sql or '').strip().rstrip(';')}")
-            rows = connection.table(f"mapped_{name}")
-        except (duckdb.Error, ibis.IbisError) as error:
-            raise WarehouseError(f"{path}, source.{name}: the SQL fails: {str(error).strip()}") from error
+            rows = engine.select(f"mapped_{name}", (mapped.sql or "").strip().rstrip(";"))
+        except (*engine.faults, ibis.IbisError) as error:
+            raise WarehouseError(f"{location}, source.{name}: the SQL fails: {str(error).strip()}") from error
     absent = [given for given in mapped.columns.values() if given not in rows.columns]
     if absent:
         raise WarehouseError(
-            f"{path}, source.{name}: no column {', '.join(f'`{given}`' for given in absent)}; "
+            f"{location}, source.{name}: no column {', '.join(f'`{given}`' for given in absent)}; "
             f"there is {', '.join(rows.columns)}"
         )
     rows = rows.mutate(**{ours: rows[given] for ours, given in mapped.columns.items()})
@@ -197,7 +191,7 @@ def _load(
         if name not in raw:
             continue
         checked = checked_table(engine, raw[name], source, tables.get("accounts"), loaded_on)
-        found, bad = found_in(checked, raw[name], source)
+        found, bad = found_in(engine, checked, raw[name], source)
         if found.rows == 0 and source.required:
             raise WarehouseError(f"{location}: {name} is empty; expected at least one row")
         if found.rows and found.bad > bad_share * found.rows:

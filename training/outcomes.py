@@ -74,8 +74,8 @@ def label(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: d
         for i, day in enumerate(days)
         for name, ahead in (("before", 0), ("after", horizon_days), ("later", horizon_days + GRACE_DAYS))
     }
-    paid = known.group_by("account_id").agg(**sums).to_pandas().set_index("account_id")
-    stopped = stops(known).to_pandas().groupby("account_id")["churned_age"].agg(list)
+    paid = warehouse.engine.frame(known.group_by("account_id").agg(**sums)).set_index("account_id")
+    stopped = warehouse.engine.frame(stops(known)).groupby("account_id")["churned_age"].agg(list)
     parts = [
         _on_one_day(spine[spine["as_of"] == pd.Timestamp(day)], paid, stopped, i, age[day], horizon_days)
         for i, day in enumerate(days)
