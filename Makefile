@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 3000
 ACCOUNTS ?= 1500
 
-.PHONY: demo test long lint setup system browser clean
+.PHONY: demo test long lint setup system clean
 
 demo: setup  ## Simulate, audit, train, promote, score, then serve the page and the API
 	$(BIN)/tenure demo --accounts $(ACCOUNTS) --port $(PORT)
@@ -15,7 +15,7 @@ demo: setup  ## Simulate, audit, train, promote, score, then serve the page and 
 test: setup  ## The quick tests
 	$(BIN)/python -m pytest -q -m "not slow and not browser and not others"
 
-long: setup browser  ## The long tests: a real server, a real browser, other people's data
+long: setup system  ## The long tests: a real server, browser, database and cluster, and other people's data
 	$(BIN)/python -m pytest -q -m "slow or browser or others"
 
 lint: setup  ## Format, lint and strict types
@@ -32,8 +32,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-browser:
-	@sh .ci/system.sh browser
+system:
+	@sh .ci/system.sh browser engines
 
 clean:  ## Remove the environment and all state
 	rm -rf $(VENV) .tenure

@@ -18,6 +18,10 @@ _FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:5
 _BEYOND = 1e300
 """A number from here on, and what is no number, is none."""
 
+UNKNOWN_ACCOUNT = "unknown account"
+PREMATURE = "in the future at load time"
+"""Rules that tomorrow may judge otherwise."""
+
 FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_rank")
 
 
@@ -33,37 +37,35 @@ class Loaded:
     last: date | None
 
 
-def checked_table(
-    engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date
-) -> ir.Table:
-    """The table with typed columns and, for a bad row, the first `column`, `rule` and `value` that fail."""
+def judged(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date) -> ir.Table:
+    """The rows with typed columns and, of a bad row, the first `column`, `rule` and `value` that fail."""
     typed = _typed(engine, rows, source, accounts)
     faults = _faults(engine, typed, rows, source, loaded_on)
     if accounts is not None:
         known = accounts.select(known_account=accounts.account_id).distinct()
         typed = typed.left_join(known, typed.account_id == known.known_account)
-        faults.append(("account_id", "unknown account", typed.known_account.isnull(), typed.account_id))
+        faults.append(("account_id", UNKNOWN_ACCOUNT, typed.known_account.isnull(), typed.account_id))
     columns = [column.name for column in source.columns if column.name in typed.columns]
-    judged = typed.select(
+    found = typed.select(
         *columns,
         fault_column=ibis.cases(*((fault, ibis.literal(column)) for column, _, fault, _ in faults)),
         fault_rule=ibis.cases(*((fault, ibis.literal(rule)) for _, rule, fault, _ in faults)),
         fault_value=ibis.cases(*((fault, value.cast("string")) for _, _, fault, value in faults)),
     )
     if source.key:
-        order = [judged.fault_rule.notnull(), judged.known_at, *(judged[name] for name in columns)]
-        judged = judged.mutate(
-            fault_rank=ibis.row_number().over(group_by=[judged[key] for key in source.key], order_by=order)
+        order = [found.fault_rule.notnull(), found.known_at, *(found[name] for name in columns)]
+        found = found.mutate(
+            fault_rank=ibis.row_number().over(group_by=[found[key] for key in source.key], order_by=order)
         )
-        again = (judged.fault_rank > 0) & judged.fault_rule.isnull()
-        judged = judged.mutate(
-            fault_column=again.ifelse(source.key[0], judged.fault_column),
-            fault_rule=again.ifelse("duplicate key", judged.fault_rule),
-            fault_value=again.ifelse(judged[source.key[0]], judged.fault_value),
+        again = (found.fault_rank > 0) & found.fault_rule.isnull()
+        found = found.mutate(
+            fault_column=again.ifelse(source.key[0], found.fault_column),
+            fault_rule=again.ifelse("duplicate key", found.fault_rule),
+            fault_value=again.ifelse(found[source.key[0]], found.fault_value),
         )
     else:
-        judged = judged.mutate(fault_rank=ibis.literal(0))
-    return engine.keep(f"checked_{source.name}", judged)
+        found = found.mutate(fault_rank=ibis.literal(0))
+    return found
 
 
 def _typed(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:
@@ -152,7 +154,7 @@ def _faults(engine: Engine, typed: ir.Table, rows: ir.Table, source: Source, loa
         if early in typed.columns and late in typed.columns:
             faults.append((late, f"before {early}", typed[late] < typed[early], typed[late]))
     tomorrow = ibis.timestamp((loaded_on + timedelta(days=1)).isoformat())
-    faults.append(("known_at", "in the future at load time", typed.known_at >= tomorrow, typed.known_at))
+    faults.append(("known_at", PREMATURE, typed.known_at >= tomorrow, typed.known_at))
     return faults
 
 

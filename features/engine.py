@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import ibis
 import ibis.expr.types as ir
@@ -18,6 +20,9 @@ import pandas as pd
 
 SERVED = ("postgres://", "postgresql://", "spark://")
 """How the location of an engine that is not embedded begins."""
+
+MEMORY = "1500MB"
+"""What the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top."""
 
 RETRIES = (1.0, 4.0, 15.0)
 """Seconds waited before a lost or refused connection is tried again."""
@@ -46,7 +51,8 @@ class Engine:
 
     def frame(self, query: ir.Table | str) -> pd.DataFrame:
         """The rows of an expression, or of a query in the engine's own SQL."""
-        return self._tried(lambda: self._frame(query))
+        found: pd.DataFrame = self._tried(lambda: self._frame(query))
+        return found
 
     def put(self, name: str, rows: pd.DataFrame, schema: Mapping[str, str] | None = None) -> ir.Table:
         """A frame as a table of this session; a table of that name is replaced."""
@@ -117,6 +123,7 @@ class Engine:
         for seconds in RETRIES:
             time.sleep(seconds)
             try:
+                self.connection.disconnect()
                 self.connection.reconnect()
                 _prepared(self.connection, self.dialect)
                 for again in self.made:
@@ -124,14 +131,17 @@ class Engine:
                 return work()
             except self.lost as error:
                 first = error
-        raise EngineError(f"the connection to the database was lost and did not come back: {_line(first)}") from first
+        raise EngineError(
+            f"the connection to the database was lost and did not come back: {first_line(first)}"
+        ) from first
 
 
 def embedded() -> Engine:
     """DuckDB in this process, in UTC; it spills to disk where memory is short."""
     import duckdb
 
-    connection = ibis.duckdb.connect()
+    spill = Path(gettempdir()) / f"tenure-{uuid4().hex}"
+    connection = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=str(spill))
     if connection.raw_sql("SELECT current_setting('TimeZone')").fetchall() != [("UTC",)]:
         connection.raw_sql("SET TimeZone = 'UTC'")  # needed, and possible, only where a zone library is loaded
     connection.raw_sql("SET preserve_insertion_order = false")
@@ -170,7 +180,7 @@ def _on_postgres(location: str) -> tuple[Engine, dict[str, ir.Table]]:
         _prepared(connection, "postgres")
         engine = Engine(connection, "postgres", (psycopg.Error,), (psycopg.OperationalError, psycopg.InterfaceError))
         return engine, {name: connection.table(name) for name in connection.list_tables()}
-    raise EngineError(f"{shown} cannot be reached: {_line(first)}") from first
+    raise EngineError(f"{shown} cannot be reached: {first_line(first)}") from first
 
 
 def _on_spark(location: str) -> tuple[Engine, dict[str, ir.Table]]:
@@ -201,7 +211,7 @@ def _on_spark(location: str) -> tuple[Engine, dict[str, ir.Table]]:
             session.sql(f"USE `{parts.path.strip('/')}`")
         return engine, {name: connection.table(name) for name in connection.list_tables()}
     except (PySparkException, Py4JError) as error:
-        raise EngineError(f"{location} cannot be used: {_line(error)}") from error
+        raise EngineError(f"{location} cannot be used: {first_line(error)}") from error
 
 
 def _in_folder(connection: ibis.BaseBackend, session: Any, folder: str) -> dict[str, ir.Table]:
@@ -255,7 +265,7 @@ def read_number(engine: Engine, text: ir.StringValue) -> ir.FloatingValue:
     return _try_number(plain) if engine.dialect == "postgres" else plain.try_cast("float64")
 
 
-def _line(error: Exception | None) -> str:
+def first_line(error: Exception | None) -> str:
     """The first line of what a driver says."""
     said = str(error).strip().splitlines()
     return said[0] if said else type(error).__name__

@@ -5,6 +5,7 @@ The same function serves training (many dates) and scoring (one), so both see th
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Any
 
 import ibis
 import ibis.expr.operations as ops
@@ -49,22 +50,22 @@ def snapshot(
         blind = blind_on(warehouse, as_of, features)
         if blind not in queries:
             queries[blind] = warehouse.engine.text(query_on(warehouse, rows, features, blind, _ANY_DAY))
-        parts.append(_run(warehouse, queries[blind], as_of))
-    table = pd.concat(parts, ignore_index=True).sort_values(["as_of", "account_id"], ignore_index=True)
+        parts.append(_run(warehouse, queries[blind], as_of, features))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _run(warehouse: Warehouse, query: str, as_of: date, features: Mapping[str, Feature]) -> pd.DataFrame:
+    """A compiled query on another date, its only parameter; by account, every column of its one type."""
+    found = warehouse.engine.frame(query.replace(_ANY_DAY.isoformat(), as_of.isoformat()))
+    found = found.sort_values("account_id", ignore_index=True)
+    columns: dict[str, Any] = {"account_id": found["account_id"], "as_of": pd.Timestamp(as_of).as_unit("us")}
     for name, feature in features.items():
+        cells = found.pop(name)
         if feature.unit is Unit.CATEGORY:
-            table[name] = table[name].astype(object).where(table[name].notna(), None)
+            columns[name] = cells.astype(object).where(cells.notna(), None)
         else:
-            table[name] = table[name].astype("float64")
-    return table
-
-
-def _run(warehouse: Warehouse, query: str, as_of: date) -> pd.DataFrame:
-    """A compiled query on another date: the date is its only parameter."""
-    text = query.replace(_ANY_DAY.isoformat(), as_of.isoformat())
-    part = warehouse.engine.frame(text)
-    part.insert(1, "as_of", pd.Timestamp(as_of).as_unit("us"))
-    return part
+            columns[name] = cells.astype("float64")
+    return pd.DataFrame(columns)
 
 
 def coverage(table: pd.DataFrame) -> pd.Series:

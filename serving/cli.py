@@ -29,7 +29,8 @@ app = typer.Typer(
 )
 
 WAREHOUSE = typer.Argument(
-    metavar="WAREHOUSE", help="A folder of Parquet or CSV files, a DuckDB file, or a mapping file (*.toml)."
+    metavar="WAREHOUSE",
+    help="A folder of Parquet or CSV files, a DuckDB file, postgres://…, spark://… or a mapping file (*.toml).",
 )
 HOME = typer.Option("--home", envvar="TENURE_HOME", help="Where all state is kept.")
 AS_OF = typer.Option("--as-of", metavar="DATE", help="A day, such as 2026-10-01; nothing known on or after it is used.")
@@ -86,13 +87,14 @@ def audit(
     warehouse: Place,
     as_of: Annotated[str | None, AS_OF] = None,
     quarantine: Annotated[Path | None, typer.Option(help="A Parquet file for every bad row: table, key, rule.")] = None,
+    home: Home = Path(".tenure"),
     as_json: AsJson = False,
 ) -> None:
     """Say what is given, blind, stale, contradictory or leaking, and whether it is enough to learn from."""
     from serving.words import audit_lines
     from training.audit import audit as examine
 
-    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+    with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(as_of, opened) if as_of else day_after_last(opened)
         found = examine(opened, day, progress=progress)
         if quarantine is not None:
@@ -112,6 +114,7 @@ def snapshot(
     start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first of many dates.")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last of many dates.")] = None,
     every: Annotated[str, typer.Option(help="week or month.")] = "month",
+    home: Home = Path(".tenure"),
     as_json: AsJson = False,
 ) -> None:
     """Write feature rows: account_id, as_of and one column a feature."""
@@ -120,7 +123,7 @@ def snapshot(
 
     if bool(as_of) == bool(start or end) or bool(start) != bool(end):
         wrong_use("expected either --as-of (once or more) or both --from and --to")
-    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+    with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         if as_of:
             dates = [date_in(day, opened) for day in as_of]
         else:
@@ -155,7 +158,7 @@ def train(
     from training.train import train as run_training
 
     chosen = tuple(outcome_named(name).name for name in outcome) if outcome else tuple(OUTCOMES)
-    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+    with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(until, opened) if until else day_after_last(opened)
         refusals = [] if despite_audit else refusals_of(contradictions_in(opened))
         if refusals:
@@ -217,7 +220,7 @@ def score(
     from serving.record import score_of_record
     from serving.score import scores_frame
 
-    with opened_warehouse(warehouse) as opened, progress_bar() as progress:
+    with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(as_of, opened)
         scoring, withheld = score_of_record(opened, day, home, progress)
     if out is not None:
@@ -234,6 +237,7 @@ def revenue(
     warehouse: Place,
     as_of: AsOf,
     by: Annotated[str | None, typer.Option(help="segment, tier or cohort.")] = None,
+    home: Home = Path(".tenure"),
     as_json: AsJson = False,
 ) -> None:
     """GRR, NRR, logo and revenue churn, renewal rate and LTV of the year before a day."""
@@ -242,7 +246,7 @@ def revenue(
 
     if by not in (None, "segment", "tier", "cohort"):
         wrong_use(f"--by {by} is not known; expected segment, tier or cohort")
-    with opened_warehouse(warehouse) as opened:
+    with opened_warehouse(warehouse, home) as opened:
         rows = revenue_rows(opened, date_in(as_of, opened), by)
     say(as_json, rows, "\n".join(revenue_lines(rows)))
 

@@ -27,7 +27,7 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
         say(0.0, "simulating a company")
         simulate(folder, accounts=accounts, months=months, seed=seed, end=today)
     say(0.1, "checking the tables")
-    warehouse = open_warehouse(str(folder), loaded_on=today)
+    warehouse = open_warehouse(str(folder), loaded_on=today, state=home / "warehouse")
     found = refusals(contradictions_in(warehouse))
     if found:
         raise NothingToServe("the tables contradict themselves: " + "; ".join(found))

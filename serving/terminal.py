@@ -34,11 +34,11 @@ def say(as_json: bool, document: Any, text: str) -> None:
 
 
 @contextmanager
-def opened_warehouse(location: str) -> "Iterator[Warehouse]":
-    """The checked tables, closed at the end."""
+def opened_warehouse(location: str, home: Path) -> "Iterator[Warehouse]":
+    """The checked tables, kept under `home` so that only news is read next time; closed at the end."""
     from features.warehouse import open_warehouse
 
-    opened = open_warehouse(location, loaded_on=datetime.now(UTC).date())
+    opened = open_warehouse(location, loaded_on=datetime.now(UTC).date(), state=home / "warehouse")
     try:
         yield opened
     finally:
@@ -108,7 +108,8 @@ def exit_status(error: Exception) -> int | None:
     """2 for bad input, 1 for a refusal, None for what nobody foresaw. Named here by text: their modules are slow."""
     name = f"{type(error).__module__}.{type(error).__name__}"
     known = {
-        "features.warehouse.WarehouseError",
+        "features.given.WarehouseError",
+        "features.engine.EngineError",
         "features.mapping.MappingError",
         "features.cohort.CohortError",
         "features.simulation.company.SimulationError",

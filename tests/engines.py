@@ -108,12 +108,15 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise TimeoutError(f"nothing answered on port {port} within {START_SECONDS} s")
 
 
-def load_postgres(location: str, folder: Path) -> None:
-    """Every Parquet file of a folder as a table of the database."""
+def load_postgres(server: str, folder: Path) -> str:
+    """Every Parquet file of a folder as a table of a schema of its own; yields the location of that schema."""
     import ibis
     import pandas as pd
 
-    connection = ibis.connect(location)
+    connection = ibis.connect(server)
+    schema = f"s{len(connection.list_databases())}"
+    connection.create_database(schema)
     for file in sorted(folder.glob("*.parquet")):
-        connection.create_table(file.stem, pd.read_parquet(file), overwrite=True)
+        connection.create_table(file.stem, pd.read_parquet(file), database=schema)
     connection.disconnect()
+    return f"{server}/{schema}"

@@ -294,10 +294,9 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         open_warehouse(str(tmp_path / "given.duckdb"), loaded_on=AS_OF)
 
 
-@pytest.mark.parametrize("location", ["nowhere", "postgres://host/db", "spark://host"])
-def test_a_place_that_cannot_be_opened_says_what_is_expected(location: str) -> None:
+def test_a_place_that_cannot_be_opened_says_what_is_expected() -> None:
     with pytest.raises(WarehouseError, match="expected a folder of Parquet or CSV files"):
-        open_warehouse(location, loaded_on=AS_OF)
+        open_warehouse("nowhere", loaded_on=AS_OF)
 
 
 def test_csv_and_parquet_of_one_table_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""What a location holds, by source and before any check: relations as handed over, mapped where a mapping says how."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+
+from features.engine import SERVED, Engine, EngineError, embedded, first_line, served
+from features.mapping import MappedSource, read_mapping
+from features.source import Source
+from features.sources import SOURCES
+
+ENDINGS = (".parquet", ".csv")
+
+
+class WarehouseError(ValueError):
+    """Source tables that cannot be opened or used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One relation as handed over. `files` are what it is made of, empty on an engine that is not embedded.
+
+    `only` gives the rows of some of the files, where they can be told apart; `said` is how a mapping turns it.
+    """
+
+    rows: ir.Table
+    files: Mapping[str, Path]
+    only: Callable[[list[str]], ir.Table] | None = None
+    said: str = ""
+
+
+def given_at(location: str) -> tuple[Engine, dict[str, Given], float | None]:
+    """The engine of a location, its source tables, and the share of bad rows that its mapping allows.
+
+    Raises `WarehouseError`, `MappingError` or what the engine raises.
+    """
+    try:
+        if not (location.endswith(".toml") and Path(location).is_file()):
+            engine, relations = _relations(location)
+            return engine, {name: relations[name] for name in SOURCES if name in relations}, None
+        mapping = read_mapping(Path(location))
+        origin = mapping.connection
+        if not origin.startswith(SERVED):
+            origin = str((Path(location).parent / origin).resolve())
+        engine, relations = _relations(origin)
+    except EngineError as error:
+        raise WarehouseError(str(error)) from error
+    except (duckdb.Error, ibis.IbisError, OSError) as error:
+        raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error
+    mapped = {name: _mapped(engine, location, name, one, relations) for name, one in mapping.source.items()}
+    return engine, mapped, mapping.bad_share
+
+
+def _relations(origin: str) -> tuple[Engine, dict[str, Given]]:
+    """The engine and every relation there, by name: of a folder by file stem, of a database its tables and views."""
+    if origin.startswith(SERVED):
+        engine, tables = served(origin)
+        return engine, {name: Given(table, {}) for name, table in tables.items()}
+    path, engine = Path(origin), embedded()
+    if path.is_dir():
+        return engine, _in_folder(engine, path)
+    if path.is_file():
+        return engine, _in_database(engine, path)
+    raise WarehouseError(
+        f"{path} does not exist; expected a folder of Parquet or CSV files named after the source tables, "
+        "a DuckDB file, a postgres:// or spark:// address or a mapping file (*.toml)"
+    )
+
+
+def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
+    """A relation is one file, or a folder of files alike: `usage.parquet`, `usage/2026-06.parquet`."""
+    found: dict[str, list[Path]] = {}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            inside = sorted(file for file in entry.iterdir() if file.suffix.lower() in ENDINGS)
+            found.setdefault(entry.name, []).extend(inside)
+        elif entry.suffix.lower() in ENDINGS:
+            found.setdefault(entry.stem, []).append(entry)
+    given = {}
+    for name, files in found.items():
+        if len({(file.parent, file.suffix.lower()) for file in files}) > 1:
+            alike = len({file.parent for file in files}) == 1
+            kinds = "both a Parquet and a CSV file" if alike else "a file and a folder"
+            raise WarehouseError(f"{folder} has {kinds} for {name}; keep one")
+        if files:
+            by_name = {str(file.relative_to(folder)): file for file in files}
+            given[name] = Given(_read_files(engine, name, files), by_name, partial(_some, engine, name, by_name))
+    return given
+
+
+def _some(engine: Engine, name: str, files: Mapping[str, Path], wanted: list[str]) -> ir.Table:
+    return _read_files(engine, f"some_{name}", [files[one] for one in wanted])
+
+
+def _read_files(engine: Engine, name: str, files: list[Path]) -> ir.Table:
+    paths = [str(file) for file in files]
+    try:
+        if files[0].suffix.lower() == ".parquet":
+            return engine.connection.read_parquet(paths, table_name=name, union_by_name=True)
+        # Every cell is read as text: SOURCES, not the first rows of a file, says what a column is.
+        return engine.connection.read_csv(paths, table_name=name, all_varchar=True, header=True, union_by_name=True)
+    except duckdb.Error as error:
+        form = files[0].suffix[1:].upper()
+        raise WarehouseError(f"{files[0]} cannot be read as {form}: {first_line(error)}") from error
+
+
+def _in_database(engine: Engine, path: Path) -> dict[str, Given]:
+    quoted = str(path).replace("'", "''")
+    engine.connection.raw_sql(f"ATTACH '{quoted}' AS given (READ_ONLY)")
+    listed = "FROM information_schema.tables WHERE table_catalog = 'given' AND table_schema = 'main'"
+    names = [name for (name,) in engine.connection.raw_sql(f"SELECT table_name {listed} ORDER BY 1").fetchall()]
+    for name in names:  # a view, so that a mapping's SQL can say the plain name
+        relation = '"' + name.replace('"', '""') + '"'
+        engine.connection.raw_sql(f"CREATE VIEW {relation} AS FROM given.main.{relation}")
+    return {name: Given(engine.connection.table(name), {path.name: path}) for name in names}
+
+
+def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, relations: Mapping[str, Given]) -> Given:
+    """The source `name` as a mapping makes it of the relations."""
+    said = mapped.model_dump_json()
+    if mapped.relation is None:
+        try:
+            rows = engine.select(f"mapped_{name}", (mapped.sql or "").strip().rstrip(";"))
+        except (*engine.faults, ibis.IbisError) as error:
+            raise WarehouseError(f"{location}, source.{name}: the SQL fails: {str(error).strip()}") from error
+        files = {file: path for given in relations.values() for file, path in given.files.items()}
+        return Given(_renamed(location, SOURCES[name], mapped, rows), files, None, said)
+    given = relations.get(mapped.relation)
+    if given is None:
+        raise WarehouseError(
+            f"{location}, source.{name}: the connection has no relation `{mapped.relation}`; "
+            f"it has {', '.join(relations) or 'none'}"
+        )
+    only = given.only
+    return Given(
+        _renamed(location, SOURCES[name], mapped, given.rows),
+        given.files,
+        None if only is None else lambda some: _renamed(location, SOURCES[name], mapped, only(some)),
+        said,
+    )
+
+
+def _renamed(location: str, source: Source, mapped: MappedSource, rows: ir.Table) -> ir.Table:
+    absent = [given for given in mapped.columns.values() if given not in rows.columns]
+    if absent:
+        raise WarehouseError(
+            f"{location}, source.{source.name}: no column {', '.join(f'`{given}`' for given in absent)}; "
+            f"there is {', '.join(rows.columns)}"
+        )
+    rows = rows.mutate(**{ours: rows[given] for ours, given in mapped.columns.items()})
+    return rows.mutate(
+        **{
+            column: rows[column].cast("string").cases(*words.items(), else_=rows[column].cast("string"))
+            for column, words in mapped.values.items()
+        }
+    )

@@ -1,0 +1,181 @@
+"""One definition on three engines: DuckDB, a PostgreSQL server and a Spark cluster give the same cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import features.engine
+from features.cohort import spine
+from features.engine import EngineError, embedded
+from features.simulation import simulate
+from features.snapshot import snapshot
+from features.warehouse import Warehouse, WarehouseError, open_warehouse
+from tests.engines import load_postgres, postgres_server, spark_cluster
+from tests.worlds import AS_OF, LOADED_ON, day, world, written
+from training.audit import audit
+from training.outcomes import label
+
+END = day(0)
+
+DIRTY = """account_id | event_at            | quantity | user_id
+           a          | -3d 18:00           | 2        | u1
+           a          | 2026-02-30          | 1        | u1
+           a          | now                 | 1        | u2
+           a          | -9d                 | 1e3      | u2
+           a          | -9d                 | 3 apples | u3
+           a          | 2026-05-02T01:30:00+02:00 | .5 | o'neill 🚀
+           nobody     | -9d                 | 1        | u3"""
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated company, its tables as Parquet."""
+    folder = tmp_path_factory.mktemp("company")
+    simulate(folder, accounts=60, months=14, seed=5, end=END)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as location:
+        yield location
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with spark_cluster(tmp_path_factory.mktemp("spark")) as location:
+        yield location
+
+
+def seen(warehouse: Warehouse) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The snapshot and the labels of two dates, and the quarantine."""
+    rows = spine(warehouse, [END, END - timedelta(days=200)])
+    cells, outcomes = snapshot(warehouse, rows), label(warehouse, rows, 60, END)
+    bad = warehouse.quarantine.sort_values(list(warehouse.quarantine.columns), ignore_index=True)
+    warehouse.close()
+    return cells, outcomes, bad
+
+
+def assert_alike(location: str, folder: Path) -> None:
+    ours = seen(open_warehouse(str(folder), loaded_on=LOADED_ON))
+    theirs = seen(open_warehouse(location, loaded_on=LOADED_ON))
+    for one, other in zip(ours, theirs, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_dtype=False)
+
+
+@pytest.mark.slow
+def test_postgres_gives_the_same_cells(company: Path, postgres: str) -> None:
+    assert_alike(load_postgres(postgres, company), company)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of py4j
+def test_a_spark_cluster_gives_the_same_cells(company: Path, spark: str) -> None:
+    # Small data: few partitions, and no code compiled for each of a hundred queries.
+    quick = "spark.sql.shuffle.partitions=2&spark.sql.codegen.wholeStage=false&spark.sql.codegen.factoryMode=NO_CODEGEN"
+    assert_alike(f"{spark}?folder={company}&{quick}", company)
+
+
+@pytest.mark.slow
+def test_dirty_cells_are_read_alike_in_a_database(tmp_path: Path, postgres: str) -> None:
+    folder = written(world(usage=DIRTY, accounts="account_id | known_at\n a | -400d"), tmp_path / "dirty")
+    found = []
+    for location in (str(folder), load_postgres(postgres, folder)):
+        warehouse = open_warehouse(location, loaded_on=LOADED_ON, bad_share=0.9)
+        good = warehouse.engine.frame(warehouse.tables["usage"]).sort_values(["event_at", "user_id"], ignore_index=True)
+        rules = warehouse.quarantine[["table", "column", "rule", "value"]].sort_values("value", ignore_index=True)
+        found.append((good[["account_id", "event_at", "known_at", "quantity", "user_id"]], rules))
+        warehouse.close()
+    for one, other in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_dtype=False)
+    assert len(found[0][1]) == 5
+
+
+@pytest.mark.slow
+def test_a_mapping_speaks_the_database_s_own_sql(tmp_path: Path, postgres: str) -> None:
+    clients = pd.DataFrame({"id": [7], "since": ["2025-01-01"]})
+    location = load_postgres(postgres, written({"clients": clients}, tmp_path / "theirs"))
+    mapping = tmp_path / "theirs.toml"
+    mapping.write_text(
+        f"""connection = "{location}"
+        [source.accounts]
+        relation = "clients"
+        columns = {{ account_id = "id", known_at = "since" }}
+        [source.subscriptions]
+        sql = '''
+            SELECT id AS account_id, 's' || id AS subscription_id, since::date AS known_at, since::date AS starts_on,
+                   12.5::numeric AS arr
+            FROM clients
+        '''
+        """
+    )
+    warehouse = open_warehouse(str(mapping), loaded_on=LOADED_ON)
+    assert warehouse.engine.frame(warehouse.tables["subscriptions"])["arr"].tolist() == [12.5]
+    assert spine(warehouse, [AS_OF])["account_id"].tolist() == ["7"]
+    warehouse.close()
+
+
+@pytest.mark.slow
+def test_a_connection_that_is_cut_is_made_again(company: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features.engine, "RETRIES", (0.1, 0.1))
+    warehouse = open_warehouse(load_postgres(postgres, company), loaded_on=LOADED_ON)
+    rows = spine(warehouse, [END])
+    whole = snapshot(warehouse, rows)
+    cut(postgres)
+    pd.testing.assert_frame_equal(snapshot(warehouse, rows), whole)
+    warehouse.close()
+
+
+def cut(location: str) -> None:
+    """Ends every other session of the server."""
+    import psycopg
+
+    with psycopg.connect(location) as control:
+        control.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_half_way_is_told(
+    tmp_path: Path, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features.engine, "RETRIES", (0.1, 0.1))
+    with postgres_server(tmp_path / "server") as location:
+        warehouse = open_warehouse(load_postgres(location, company), loaded_on=LOADED_ON)
+        rows = spine(warehouse, [END])
+    with pytest.raises(EngineError, match="was lost and did not come back"):
+        snapshot(warehouse, rows)
+
+
+@pytest.mark.slow
+def test_the_audit_runs_inside_a_database(company: Path, postgres: str) -> None:
+    found = []
+    for location in (str(company), load_postgres(postgres, company)):
+        warehouse = open_warehouse(location, loaded_on=LOADED_ON)
+        found.append(audit(warehouse, END).document())
+        warehouse.close()
+    assert found[0] == found[1]
+
+
+def test_a_database_that_refuses_is_tried_again_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(features.engine.time, "sleep", waited.append)
+    with pytest.raises(WarehouseError, match=r"postgres://127\.0\.0\.1:1/none cannot be reached: connection"):
+        open_warehouse("postgres://someone:secret@127.0.0.1:1/none", loaded_on=AS_OF)
+    assert waited == [0.0, *features.engine.RETRIES]
+
+
+def test_a_setting_of_spark_that_is_none_is_refused() -> None:
+    with pytest.raises(WarehouseError, match="partitions is not known; expected folder or a spark"):
+        open_warehouse("spark://127.0.0.1:1?partitions=3", loaded_on=AS_OF)
+
+
+def test_the_embedded_engine_bounds_its_memory() -> None:
+    engine = embedded()
+    (limit,) = engine.frame("SELECT current_setting('memory_limit') AS memory")["memory"]
+    assert limit == "1.3 GiB"
+    engine.close()
