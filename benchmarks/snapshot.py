@@ -1,133 +1,231 @@
-"""Our snapshot beside hand-written SQL for the same twenty usage features: time and memory, in one run.
+"""The feature pipeline at scale, beside its references, in one run: time, memory and ratios.
 
-    python benchmarks/snapshot.py [--rows 2000000 --accounts 5000 --dates 12]
+    python benchmarks/snapshot.py                               # everything, half an hour and 10 GB of disk
+    python benchmarks/snapshot.py --rows 2000000 --accounts 5000 --large 0   # a quick look
 
-The reference is one DuckDB query a date over the same Parquet file, in the form found fastest by hand: filter by the
-largest window, take the smallest age per user, feature and day once, then count ages under each window. Each run is a
-process of its own, in turn; medians are printed. Loading and checking the tables, which only ours does, is told apart.
+An invented company with a year of usage and all other tables. Every figure is a process of its own; the two sides of
+a ratio run in turn, and medians of `--runs` are printed. "Opened" means from the state kept of an earlier run, as every
+daily run does; "fresh" includes reading and checking every row.
 """
 
 import argparse
 import json
-import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
-import duckdb
+sys.path.insert(0, str(Path(__file__).parent))
+
+import references
 
 END = date(2026, 10, 1)
-WINDOWS = (7, 28, 56, 90, 180)
-NAMES = [f"{what}_{days}d" for what in ("events", "users", "features", "days") for days in WINDOWS]
+HERE = Path(__file__).parent
+
+SMALL = {
+    "entitlements": "'f' || k AS feature, k < 3 AS critical, 500.0 AS quota, DATE '2025-01-01' AS known_at",
+    "milestones": "'step ' || k AS milestone, born AS known_at, born + (9 * k + 9)::INT AS due_on, "
+    "CASE WHEN h % 4 > 0 THEN born + (9 * k + h % 9)::INT END AS reached_at",
+    "tickets": "id AS ticket_id, moment AS event_at, ['low', 'normal', 'high', 'urgent'][h % 4 + 1] AS severity, "
+    "moment + to_hours((h % 99)::INT) AS first_response_at, CASE WHEN h % 9 > 0 THEN moment + to_hours((h % 999)::INT) "
+    "END AS resolved_at, ['The export is slow', 'We may cancel', 'Thank you'][h % 3 + 1] AS text",
+    "surveys": "id AS survey_id, moment AS event_at, ['nps', 'csat', 'pulse'][h % 3 + 1] AS kind, account_id || '/' || "
+    "h % 5 AS contact_id, h % 11 AS score, CASE WHEN h % 3 > 0 THEN moment + to_days((h % 9)::INT) END AS answered_at",
+    "invoices": "id AS invoice_id, moment AS event_at, moment + to_days(30) AS due_on, 100.0 AS amount, 'subscription' "
+    "AS kind, moment + to_days((h % 60)::INT) AS paid_at",
+    "contacts": "account_id || '/' || k AS contact_id, born AS event_at, ['champion', 'sponsor', 'decision_maker', "
+    "'admin', 'user'][k + 1] AS role, CASE WHEN h % 5 = 0 THEN moment END AS left_at, moment AS verified_at",
+    "touchpoints": "id AS touchpoint_id, moment AS event_at, ['qbr', 'email', 'call', 'webinar'][h % 4 + 1] AS kind, "
+    "account_id || '/' || h % 5 AS contact_id, h % 3 > 0 AS attended, h % 2 > 0 AS two_way",
+    "opportunities": "id AS opportunity_id, moment AS event_at, ['renewal', 'expansion'][h % 2 + 1] AS kind",
+    "goals": "id AS goal_id, born AS event_at, moment AS due_on, (h % 100) / 100.0 AS progress, moment AS measured_at",
+    "signals": "id AS signal_id, moment AS event_at, ['competitor', 'budget', 'upsell_interest'][h % 3 + 1] AS kind",
+}
+"""The tables beside usage: what a row of an account is, from its number `k`, a hash `h` and a `moment`."""
+
+PER_ACCOUNT = {"entitlements": 12, "milestones": 5, "tickets": 8, "surveys": 6, "invoices": 12, "contacts": 5}
+PER_ACCOUNT |= {"touchpoints": 12, "opportunities": 1, "goals": 2, "signals": 1}
 
 
 def make(folder: Path, rows: int, accounts: int) -> None:
-    """A company of `accounts` with `rows` usage rows over a year, as Parquet."""
+    """A company of `accounts` with `rows` usage rows over a year, usage in a file a month and one for the last day."""
+    import duckdb
+
+    folder.mkdir(parents=True)
     made = duckdb.connect()
-    made.execute("SELECT setseed(0.5)")
-    made.execute(
-        f"COPY (SELECT 'a' || i AS account_id, DATE '2025-01-01' AS known_at FROM range({accounts}) t(i)) "
-        f"TO '{folder}/accounts.parquet'"
-    )
-    made.execute(
-        f"COPY (SELECT 's' || i AS subscription_id, 'a' || i AS account_id, DATE '2025-01-01' AS known_at, "
-        f"DATE '2025-01-01' AS starts_on, 1000.0 AS arr FROM range({accounts}) t(i)) "
-        f"TO '{folder}/subscriptions.parquet'"
-    )
-    made.execute(
-        f"COPY (SELECT 'a' || (hash(i) % {accounts}) AS account_id, "
-        f"TIMESTAMP '2025-10-01' + to_seconds((i * 31536000 // {rows})::BIGINT) AS event_at, "
-        f"'u' || (hash(i + 7) % 20) AS user_id, 'f' || (hash(i * 3) % 12) AS feature, "
-        f"(hash(i * 5) % 9 + 1)::DOUBLE AS quantity FROM range({rows}) t(i)) TO '{folder}/usage.parquet'"
-    )
+    each = f"SELECT 'a' || i AS account_id, DATE '2025-01-01' AS born, i FROM range({accounts}) t(i)"
+
+    def write(name: str, query: str) -> None:
+        made.execute(f"COPY ({query}) TO '{folder}/{name}.parquet'")
+
+    write("accounts", f"SELECT account_id, born AS known_at FROM ({each})")
+    write("subscriptions", f"SELECT 's' || i AS subscription_id, account_id, born AS known_at, born AS starts_on, "
+          f"1000.0 + i % 900 AS arr, 20 AS seats FROM ({each})")  # fmt: skip
+    for name, columns in SMALL.items():
+        spread = "TIMESTAMP '2025-10-01' + to_seconds(h % 31449600)"
+        numbered = (
+            f"SELECT account_id, born, k, i || '/' || k AS id, (hash(i * 31 + k) // 2)::BIGINT AS h "
+            f"FROM ({each}), range({PER_ACCOUNT[name]}) u(k)"
+        )
+        write(name, f"SELECT account_id, {columns} FROM (SELECT *, {spread} AS moment FROM ({numbered}))")
+    (folder / "usage").mkdir()
+    year, day = 365 * 86400, 86400
+    edges = [0, *(year * month // 12 for month in range(1, 12)), year - day, year]
+    for number, (first, until) in enumerate(pairwise(edges)):
+        low, high = first * rows // year, until * rows // year
+        write(
+            f"usage/{number:02}",
+            f"SELECT 'a' || (hash(i) % {accounts}) AS account_id, "
+            f"TIMESTAMP '2025-10-01' + to_microseconds((i * {year * 1_000_000 // rows})::BIGINT) AS event_at, "
+            f"'u' || (hash(i + 7) % 20) AS user_id, 'f' || (hash(i * 3) % 12) AS feature, "
+            f"(hash(i * 5) % 9 + 1)::DOUBLE AS quantity FROM range({low}, {high}) t(i)",
+        )
 
 
 def dates(count: int) -> list[date]:
+    """`count` dates four weeks apart, the last the day after the last usage."""
     return [END - timedelta(days=28 * step) for step in range(count)][::-1]
 
 
-def reference(folder: Path, count: int) -> dict[str, float]:
-    """Seconds of the hand-written queries."""
-    counted = {"users": "user_id", "features": "feature", "days": "age"}
-    engine = duckdb.connect()
-    started = time.perf_counter()
-    for as_of in dates(count):
-        parts = [
-            f"{what} AS (SELECT account_id, "
-            f"{', '.join(f'count(*) FILTER (age <= {w}) AS {what}_{w}d' for w in WINDOWS)} "
-            f"FROM (SELECT account_id, {column} AS value, min(age) AS age FROM seen GROUP BY ALL) GROUP BY account_id)"
-            for what, column in counted.items()
-        ]
-        sums = ", ".join(f"sum(quantity) FILTER (age <= {w}) AS events_{w}d" for w in WINDOWS)
-        joins = " ".join(f"LEFT JOIN {what} USING (account_id)" for what in counted)
-        engine.execute(
-            f"WITH seen AS (SELECT account_id, user_id, feature, quantity, "
-            f"date_diff('day', event_at::DATE, DATE '{as_of}') AS age FROM '{folder}/usage.parquet' "
-            f"WHERE event_at < DATE '{as_of}' AND event_at >= DATE '{as_of}' - {WINDOWS[-1]}), "
-            f"events AS (SELECT account_id, {sums} FROM seen GROUP BY account_id), {', '.join(parts)} "
-            f"SELECT * FROM events {joins}"
-        ).df()
-    return {"seconds": time.perf_counter() - started}
-
-
-def ours(folder: Path, count: int) -> dict[str, float]:
-    """Seconds of the snapshot of the same features, and of opening the warehouse."""
-    from ibis import _
-
+def ours(folder: Path, state: Path, days: list[date], *, whole: bool) -> None:
+    """Opens the warehouse and computes the snapshot, of the twenty usage features or of the whole catalogue."""
+    from features.catalogue import CATALOGUE
     from features.cohort import spine
-    from features.feature import Feature, Healthy, Reason, Unit
-    from features.measure import distinct, last, total
     from features.snapshot import snapshot
     from features.warehouse import open_warehouse
 
-    measures = {f"events_{w}d": total(_.quantity, last(w)) for w in WINDOWS}
-    for what, column in (("users", _.user_id), ("features", _.feature), ("days", _.event_age)):
-        measures |= {f"{what}_{w}d": distinct(column, last(w)) for w in WINDOWS}
-    features = {
-        name: Feature(name, "usage", measure, name, name, Unit.COUNT, Healthy.HIGH, Reason.VALUE_GAP, 0)
-        for name, measure in measures.items()
-    }
-    started = time.perf_counter()
-    warehouse = open_warehouse(str(folder), loaded_on=END)
-    opened = time.perf_counter()
-    rows = spine(warehouse, dates(count))
-    begun = time.perf_counter()
-    table = snapshot(warehouse, rows, features)
-    assert list(table.columns[2:]) == NAMES
-    return {"seconds": time.perf_counter() - begun, "opening": opened - started}
+    warehouse = open_warehouse(str(folder), loaded_on=END, state=state)
+    table = snapshot(warehouse, spine(warehouse, days), CATALOGUE if whole else references.features())
+    assert len(table)
+    warehouse.close()
+
+
+WORK = {
+    "sql": lambda folder, _: references.sql(folder, dates(12)),
+    "pandas": lambda folder, _: references.pandas(folder, dates(12)),
+    "featuretools": lambda folder, _: references.featuretools(folder, dates(12)),
+    "twenty": lambda folder, state: ours(folder, state, dates(12), whole=False),
+    "whole": lambda folder, state: ours(folder, state, dates(12), whole=True),
+    "day": lambda folder, state: ours(folder, state, dates(1), whole=True),
+}
+"""What a process of its own does."""
+
+
+class Bench:
+    """Runs work in processes and remembers what each took."""
+
+    def __init__(self, scratch: Path, runs: int) -> None:
+        self.scratch, self.runs, self.python = scratch, runs, {"featuretools": str(scratch / "ft" / "bin" / "python")}
+
+    def once(self, work: str, folder: Path, state: Path) -> dict[str, float]:
+        """Seconds and megabytes of one process, import of libraries included."""
+        command = [self.python.get(work, sys.executable), __file__, "--one", work, str(folder), str(state)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{work} failed:\n{done.stderr[-2000:]}")
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+
+    def fresh(self, folder: Path, hold_back: str | None = None) -> dict[str, float]:
+        """The twelve-date run of the whole catalogue from nothing, perhaps without the file of the last day."""
+        runs = []
+        for _ in range(self.runs):
+            shutil.rmtree(self.state(folder), ignore_errors=True)
+            runs.append(self.held_back(folder, hold_back))
+        return _middle(runs)
+
+    def held_back(self, folder: Path, hold_back: str | None) -> dict[str, float]:
+        aside = folder.parent / "held.parquet"
+        if hold_back:
+            (folder / hold_back).rename(aside)
+        try:
+            return self.once("whole", folder, self.state(folder))
+        finally:
+            if hold_back:
+                aside.rename(folder / hold_back)
+
+    def state(self, folder: Path) -> Path:
+        return folder.with_name(f"{folder.name}-state")
+
+    def in_turn(self, folder: Path, *works: str) -> list[dict[str, float]]:
+        """The medians of several works on one folder, run in turn."""
+        runs: dict[str, list[dict[str, float]]] = {work: [] for work in works}
+        for _ in range(self.runs):
+            for work, found in runs.items():
+                found.append(self.once(work, folder, self.state(folder)))
+        return [_middle(found) for found in runs.values()]
+
+    def one_more_day(self, folder: Path) -> dict[str, float]:
+        """A daily run: yesterday's state, the file of one more day, one date."""
+        runs = []
+        kept = folder.with_name("kept-state")
+        shutil.rmtree(self.state(folder), ignore_errors=True)
+        self.held_back(folder, "usage/12.parquet")
+        shutil.copytree(self.state(folder), kept)
+        for _ in range(self.runs):
+            shutil.rmtree(self.state(folder))
+            shutil.copytree(kept, self.state(folder))
+            runs.append(self.once("day", folder, self.state(folder)))
+        shutil.rmtree(kept)
+        return _middle(runs)
+
+
+def _middle(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def _line(work: str, found: dict[str, float], reference: str, beside: dict[str, float], aim: str) -> None:
+    ratio = found["seconds"] / beside["seconds"]
+    print(
+        f"| {work} | {found['seconds']:.1f} s, {found['megabytes']:,.0f} MB | {reference} | {beside['seconds']:.1f} s, "
+        f"{beside['megabytes']:,.0f} MB | {ratio:.3g} | {aim} |",
+        flush=True,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--accounts", type=int, default=5_000)
-    parser.add_argument("--dates", type=int, default=12)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--accounts", type=int, default=50_000)
+    parser.add_argument("--large", type=int, default=100_000_000, help="rows of the large company; 0 leaves it out")
+    parser.add_argument("--featuretools", action="store_true", help="install and run featuretools as well")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--one", nargs=2, metavar=("WHO", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("WORK", "FOLDER", "STATE"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        found = {"reference": reference, "ours": ours}[asked.one[0]](Path(asked.one[1]), asked.dates)
-        print(json.dumps(found | {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        references.timed(lambda: WORK[asked.one[0]](Path(asked.one[1]), Path(asked.one[2])))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        make(Path(scratch), asked.rows, asked.accounts)
-        found = {"reference": [], "ours": []}
-        for _ in range(asked.runs):
-            for who, runs in found.items():
-                command = [sys.executable, __file__, "--dates", str(asked.dates), "--one", who, scratch]
-                runs.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-    middle = {who: {k: statistics.median(run[k] for run in runs) for k in runs[0]} for who, runs in found.items()}
-    print(
-        f"{asked.rows:,} usage rows, {asked.accounts:,} accounts, {asked.dates} dates, 20 features, "
-        f"medians of {asked.runs}"
-    )
-    for who, figures in middle.items():
-        print(f"  {who:<10}" + "  ".join(f"{name} {value:,.2f}" for name, value in figures.items()))
-    print(f"  ratio      {middle['ours']['seconds'] / middle['reference']['seconds']:.2f} (without opening)")
+        bench = Bench(Path(scratch), asked.runs)
+        company = Path(scratch) / "company"
+        make(company, asked.rows, asked.accounts)
+        print(f"{asked.rows:,} usage rows, {asked.accounts:,} accounts, 12 dates; medians of {asked.runs}\n")
+        print("| work | ours | reference | reference took | ratio | aim |\n|---|---|---|---|---|---|", flush=True)
+        fresh = bench.fresh(company)
+        twenty, by_hand, in_pandas, whole = bench.in_turn(company, "twenty", "sql", "pandas", "whole")
+        _line("20 usage features, opened", twenty, "hand-written DuckDB SQL", by_hand, "1.3, 1 GB")
+        _line("20 usage features, opened", twenty, "pandas", in_pandas, "0.5")
+        _line("whole catalogue, opened", whole, "20 features", twenty, "4")
+        _line("whole catalogue, fresh", fresh, "whole catalogue, opened", whole, "")
+        _line("one more day", bench.one_more_day(company), "twelve dates, fresh", fresh, "0.05")
+        if asked.featuretools:
+            small = Path(scratch) / "small"
+            make(small, asked.rows // 50, asked.accounts // 50)
+            references.install_featuretools(Path(scratch) / "ft")
+            bench.runs, runs = 1, bench.runs
+            bench.once("twenty", small, bench.state(small))
+            found, peer = bench.in_turn(small, "twenty", "featuretools")
+            bench.runs = runs
+            _line(f"20 features, {asked.accounts // 50:,} accounts", found, "featuretools", peer, "0.02")
+        if asked.large:
+            shutil.rmtree(bench.state(company))
+            large = Path(scratch) / "large"
+            make(large, asked.large, asked.accounts)
+            bench.runs = 1
+            _line(f"{asked.large:,} rows, fresh", bench.fresh(large), f"{asked.rows:,} rows, fresh", fresh, "5.5, 4 GB")
 
 
 if __name__ == "__main__":

@@ -99,17 +99,17 @@ def spoken(value: object, unit: Unit) -> str:
     number = float(str(value)) if not isinstance(value, (int, float)) else float(value)
     match unit:
         case Unit.PERCENT:
-            return f"{number * 100:,.0f} %" if abs(number) >= 0.095 or number == 0 else f"{number * 100:,.1f} %"
+            return f"{number * 100:z,.0f} %" if abs(number) >= 0.095 or number == 0 else f"{number * 100:z,.1f} %"
         case Unit.DAYS:
-            return f"{number:,.0f} day" + ("" if round(number) == 1 else "s")
+            return f"{number:z,.0f} day" + ("" if round(number) == 1 else "s")
         case Unit.FLAG:
             return "yes" if number else "no"
         case Unit.SCORE:
-            return f"{number:,.1f}"
+            return f"{number:z,.1f}"
         case Unit.MONEY:
-            return f"{number:,.0f}"
+            return f"{number:z,.0f}"
         case _:
-            return f"{number:,.0f}" if abs(number - round(number)) < 0.05 else f"{number:,.1f}"
+            return f"{number:z,.0f}" if abs(number - round(number)) < 0.05 else f"{number:z,.1f}"
 
 
 class _Spoken:

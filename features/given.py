@@ -82,11 +82,12 @@ def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
         elif entry.suffix.lower() in ENDINGS:
             found.setdefault(entry.stem, []).append(entry)
     given = {}
+    mixed = [name for name, files in found.items() if len({(file.parent, file.suffix.lower()) for file in files}) > 1]
+    if mixed:
+        raise WarehouseError(
+            f"{folder} has both a Parquet and a CSV file, or both a file and a folder, for {', '.join(mixed)}; keep one"
+        )
     for name, files in found.items():
-        if len({(file.parent, file.suffix.lower()) for file in files}) > 1:
-            alike = len({file.parent for file in files}) == 1
-            kinds = "both a Parquet and a CSV file" if alike else "a file and a folder"
-            raise WarehouseError(f"{folder} has {kinds} for {name}; keep one")
         if files:
             by_name = {str(file.relative_to(folder)): file for file in files}
             given[name] = Given(_read_files(engine, name, files), by_name, partial(_some, engine, name, by_name))

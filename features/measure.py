@@ -4,13 +4,15 @@ Ages are whole days before `as_of`: yesterday is 1, and a date announced for the
 sees ages, never calendar dates, so it can neither reach past `as_of` nor ask the clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any, TypeAlias
 
 Rows: TypeAlias = Any
 """A row expression over an observed table, such as `_.severity == "urgent"` (an ibis `Deferred`)."""
 
-AGGREGATES = frozenset({"count", "total", "stated", "mean", "distinct", "smallest", "largest", "latest"})
+AGGREGATES = frozenset({"count", "total", "stated", "mean", "distinct", "smallest", "largest", "latest", "peak"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Measure:
     where: Rows = None
     window: Window | None = None
     constant: float | str | None = None
+    by: Rows = None
+    short: str = ""
+    """What arithmetic over many parts reads as, where its parts say less than its name."""
 
     def __add__(self, other: "Measure | float") -> "Measure":
         return Measure("+", (self, _measure(other)))
@@ -63,13 +68,20 @@ class Measure:
     def __lt__(self, other: "Measure | float") -> "Measure":
         return Measure("<", (self, _measure(other)))
 
+    def __gt__(self, other: "Measure | float") -> "Measure":
+        return Measure("<", (_measure(other), self))
+
     def __str__(self) -> str:
+        if self.short:
+            return self.short
         if self.op == "feature":
             return str(self.constant)
         if self.op == "constant":
             return f"{self.constant:g}" if isinstance(self.constant, float) else repr(self.constant)
         if self.op in AGGREGATES:
             parts = [] if self.rows is None else [_text(self.rows)]
+            if self.by is not None:
+                parts.append(f"by {_text(self.by)}")
             if self.where is not None:
                 parts.append(f"where {_text(self.where)}")
             if self.window is not None:
@@ -109,7 +121,7 @@ def mean(rows: Rows, window: Window | None = None, where: Rows = None) -> Measur
 
 
 def distinct(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
-    """How many different values of `rows`, exactly; nulls are not counted."""
+    """How many different values of `rows`, exactly, nulls not counted; 0 where the account has rows but none that fit."""
     return Measure("distinct", rows=rows, where=where, window=window)
 
 
@@ -128,6 +140,11 @@ def latest(rows: Rows, where: Rows = None) -> Measure:
     return Measure("latest", rows=rows, where=where)
 
 
+def peak(by: Rows, rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The largest sum of `rows` that falls to one value of `by`; null where no row that fits has one."""
+    return Measure("peak", rows=rows, where=where, window=window, by=by)
+
+
 def of(feature: str) -> Measure:
     """The value of another feature on the same date."""
     return Measure("feature", constant=feature)
@@ -138,9 +155,53 @@ def change(now: Measure, before: Measure) -> Measure:
     return now / before - 1
 
 
-def either(first: Measure, second: Measure) -> Measure:
+def either(first: Measure, second: Measure | float) -> Measure:
     """`first`, or `second` where `first` is null."""
-    return Measure("either", (first, second))
+    return Measure("either", (first, _measure(second)))
+
+
+def only_if(condition: Measure, measure: Measure) -> Measure:
+    """`measure` where the `condition` (1 or 0) holds; null where it does not."""
+    return measure / condition
+
+
+def root(measure: Measure) -> Measure:
+    """The square root; null of what is negative."""
+    return Measure("root", (measure,))
+
+
+def weekly(rows: Rows, weeks: int, where: Rows = None) -> list[Measure]:
+    """The sums of `rows` in each of the last `weeks` weeks, the newest first."""
+    return [total(rows, between(7 * week, 7 * week + 7), where) for week in range(weeks)]
+
+
+def slope(rows: Rows, weeks: int = 12) -> Measure:
+    """The least-squares slope of the weekly sums of `rows`, per week and relative to their mean.
+
+    -0.05 is a loss of 5 % of the mean a week; null where nothing was. With x counted from the middle week, the slope
+    is sum(x * y) / sum(x * x).
+    """
+    sums = weekly(rows, weeks)
+    places = [(weeks - 1) / 2 - week for week in range(weeks)]
+    leaning = _sum([each * place for each, place in zip(sums, places, strict=True)])
+    relative = leaning / sum(place * place for place in places) / (_sum(sums) / weeks)
+    return replace(relative, short=f"slope({_text(rows)}, {weeks} weeks)")
+
+
+def surprise(rows: Rows, weeks: int = 8) -> Measure:
+    """How many standard deviations the last week's sum of `rows` lies off the mean of the `weeks` before it.
+
+    Null where those weeks were all alike: nothing says how much a week may differ.
+    """
+    newest, *before = weekly(rows, weeks + 1)
+    mean_week = _sum(before) / weeks
+    variance = _sum([(each - mean_week) * (each - mean_week) for each in before]) / weeks
+    off = only_if(variance > 1e-9, (newest - mean_week) / root(variance))
+    return replace(off, short=f"surprise({_text(rows)}, 1 week against {weeks} weeks)")
+
+
+def _sum(parts: list[Measure]) -> Measure:
+    return reduce(add, parts)
 
 
 def references(measure: Measure) -> frozenset[str]:

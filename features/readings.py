@@ -1,15 +1,36 @@
-"""What tickets and survey comments say, as columns beside them: each different text is read once."""
+"""What tickets and survey comments say, as columns beside them: each different text is read once by each head.
+
+A text is read by the head that was learnt from what had been answered before the calendar quarter in which the text
+became known. So a reading never changes when more is answered, and a date in the past sees what it would have seen.
+Where too little had been answered there is no head, and the lexicon speaks alone.
+
+2026-11-24: by quarter, not by day: a head is a fit, and a text read anew each day would be read by hundreds of them.
+A head learns from the whole company's comments, as the model does: one account's comments may colour how another's
+texts are read later, never what is counted of it.
+"""
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
+import ibis
 import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
 
+from features.head import Head, fit
 from features.sentiment import Reading, read_all
+from features.sources import SOURCES
 from features.warehouse import Warehouse
 
 READ_FROM: Mapping[str, str] = {"tickets": "text", "surveys": "comment"}
 """The text column of a source; `text` yields `text_sentiment` and one `text_<intent>` flag an intent."""
+
+NEWEST = 5_000
+"""A head learns from the newest scored comments, at most so many."""
+
+_HEADS = "heads"
+_QUARTER = "text_quarter"
 
 
 def readings_schema(source: str) -> dict[str, str]:
@@ -28,12 +49,91 @@ def with_readings(warehouse: Warehouse, source: str) -> ir.Table:
     column = READ_FROM.get(source)
     if column is None or column not in table.columns:
         return table
+    table = table.mutate(**{_QUARTER: _quarter(_known(table, source))})
     if source not in warehouse.readings:
-        texts = table.filter(table[column].notnull()).select(column).distinct().order_by(column).to_pandas()
-        read = read_all(texts[column]).add_prefix(f"{column}_")
-        read.insert(0, column, texts[column].astype(object))
-        schema = {column: "string"} | readings_schema(source)
-        name = f"readings_{source}"
-        warehouse.readings[source] = warehouse.engine.put(name, read, schema)
+        texts = table.filter(table[column].notnull()).select(column, _QUARTER).distinct()
+        read = _read(texts.order_by(column, _QUARTER).to_pandas(), column, heads_of(warehouse))
+        schema = {column: "string", _QUARTER: "int64"} | readings_schema(source)
+        warehouse.readings[source] = warehouse.engine.put(f"readings_{source}", read, schema)
     readings = warehouse.readings[source]
-    return table.left_join(readings, column).drop(f"{column}_right")
+    return table.left_join(readings, [column, _QUARTER]).drop(_QUARTER, f"{_QUARTER}_right", f"{column}_right")
+
+
+def heads_of(warehouse: Warehouse) -> dict[int, Head]:
+    """The head of each quarter (year x 4 + quarter) that has one, among the quarters in which texts became known."""
+    if _HEADS not in warehouse.readings:
+        told = pd.DataFrame(_learnt(warehouse), columns=["quarter", "head"]).astype({"quarter": "int64", "head": "str"})
+        schema = {"quarter": "int64", "head": "string"}
+        warehouse.readings[_HEADS] = warehouse.engine.put("reading_heads", told, schema)
+    kept = warehouse.readings[_HEADS].order_by("quarter").to_pandas()
+    return {int(quarter): Head.from_text(head) for quarter, head in zip(kept["quarter"], kept["head"], strict=True)}
+
+
+def write_heads(warehouse: Warehouse, folder: Path) -> list[Path]:
+    """Writes each head as `<folder>/head-<year>-q<quarter>.json`, whole or not at all; the files in their order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for quarter, head in heads_of(warehouse).items():
+        year, number = divmod(quarter - 1, 4)
+        file = folder / f"head-{year}-q{number + 1}.json"
+        aside = file.with_suffix(".part")
+        aside.write_text(head.to_text(), encoding="utf-8")
+        aside.replace(file)
+        files.append(file)
+    return files
+
+
+def _known(table: ir.Table, source: str) -> ir.Value:
+    """When a text became known: with its row, or when it was learnt where that was later."""
+    learnt_at = SOURCES[source].column(READ_FROM[source]).learnt_at
+    if learnt_at is None or learnt_at not in table.columns:
+        return table.known_at
+    return ibis.greatest(table.known_at, table[learnt_at].fill_null(table.known_at))
+
+
+def _quarter(moment: ir.Value) -> ir.Value:
+    return (moment.year() * 4 + moment.quarter()).cast("int64")
+
+
+def _read(texts: pd.DataFrame, column: str, heads: Mapping[int, Head]) -> pd.DataFrame:
+    """The readings of different texts of different quarters, each by its head, with text and quarter in front."""
+    reader = texts[_QUARTER].where(texts[_QUARTER].isin(list(heads)), 0)
+    found = [read_all(texts.loc[reader == one, column], heads.get(one)) for one in sorted(set(reader))]
+    read = pd.concat(found or [read_all(texts[column])]).add_prefix(f"{column}_")
+    return pd.concat([texts.astype({column: "str", _QUARTER: "int64"}), read], axis=1)
+
+
+def _learnt(warehouse: Warehouse) -> list[tuple[int, str]]:
+    """Each quarter in which a text became known, with the text of its head, if there is one."""
+    comments = _scored(warehouse)
+    if comments.empty:
+        return []
+    found = []
+    for quarter in _quarters(warehouse):
+        before = comments[comments["quarter"] < quarter].tail(NEWEST)
+        head = fit(*(before[name].tolist() for name in ("comment", "score", "kind")))
+        if head is not None:
+            found.append((quarter, head.to_text()))
+    return found
+
+
+def _scored(warehouse: Warehouse) -> pd.DataFrame:
+    """Answered NPS comments with their scores, the oldest first, and the quarter in which they became known."""
+    surveys = warehouse.tables.get("surveys")
+    needed = ("comment", "score", "kind", "answered_at")
+    if surveys is None or not set(needed) <= set(surveys.columns):
+        return pd.DataFrame()
+    answered = surveys.filter(*(surveys[name].notnull() for name in needed), surveys.kind == "nps")
+    moment = _known(answered, "surveys")
+    known = answered.select("comment", "score", "kind", moment=moment, quarter=_quarter(moment))
+    rows: pd.DataFrame = known.to_pandas()
+    return rows.sort_values(["moment", "comment", "score"], ignore_index=True)
+
+
+def _quarters(warehouse: Warehouse) -> list[int]:
+    found = [
+        table.filter(table[column].notnull()).select(quarter=_quarter(_known(table, source))).distinct().to_pandas()
+        for source, column in READ_FROM.items()
+        if (table := warehouse.tables.get(source)) is not None and column in table.columns
+    ]
+    return sorted(set(np.concatenate([one["quarter"] for one in found]).tolist()))

@@ -3,9 +3,11 @@
 What stands in `features/catalogue/README.md` and `docs/sources.md` is never edited by hand.
 """
 
+from html import escape
 from pathlib import Path
 
 from features.catalogue import FAMILIES
+from features.examples import Example, examples
 from features.feature import Feature
 from features.source import Column, Kind
 from features.sources import SOURCES
@@ -23,7 +25,8 @@ def catalogue_page() -> str:
         "",
         f"{count} features, rendered by `python -m features.reference` from the rows in this folder. Ages are "
         "whole days before `as_of`: yesterday is 1, and a date announced for the future is negative. A division by "
-        "zero is unknown.",
+        "zero is unknown. The examples are run as tests; in them `-3d` is three days before `as_of`, `?` is unknown, "
+        "and an account of which no table says more has been known, and has paid 1,200 a year, for 400 days.",
     ]
     for family, rows in FAMILIES.items():
         lines += [
@@ -33,6 +36,7 @@ def catalogue_page() -> str:
             "| feature | what it is | definition | unit | healthy | reason | no rows |",
             "|---|---|---|---|---|---|---|",
             *(_feature_row(feature) for feature in rows),
+            *(line for example in examples(family) for line in _shown(example)),
         ]
     return "\n".join(lines) + "\n"
 
@@ -55,6 +59,12 @@ def sources_page() -> str:
         lines += ["| column | holds | learnt at |", "|---|---|---|"]
         lines += [_column_row(column) for column in source.columns]
     return "\n".join(lines) + "\n"
+
+
+def _shown(example: Example) -> list[str]:
+    """An example folded under its title, with its tables as they are written."""
+    title = escape(example.title, quote=False)
+    return ["", f"<details><summary>{title}</summary>", "", "```text", example.text, "```", "", "</details>"]
 
 
 def _feature_row(feature: Feature) -> str:

@@ -6,17 +6,19 @@ intent, what denies them, and how to tell that a text is English at all. No text
 gives None, never a guessed neutral. `python benchmarks/sentiment.py` measures it on labelled phrases.
 """
 
-import html
 import math
 import re
+import string
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from features.head import Head
 from features.lexicon import INTENTS, Intent, Lexicon, lexicon
+from features.plain import folded, plain, words_of
 
 if TYPE_CHECKING:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -25,28 +27,18 @@ __all__ = ["INTENTS", "LEXICON_VERSION", "Reading", "read", "read_all"]
 
 LEXICON_VERSION: str
 
-HEAD, TAIL = 12_000, 4_000  # characters of a long text that are looked at: its beginning and its end
 FIRST, LAST = 16, 8  # sentences of it that are read
 WORDS = 25  # a longer sentence is read in pieces: VADER's cost grows with the square of a sentence
 NEAR = 6  # words before a pattern in which a denial counts
 KNOWN_SHARE = 0.25  # of the words of an English text, at least so many are known ones
 LATIN_SHARE = 0.7  # of the letters of an English text, at least so many are a to z
+CAUTION = 4  # see `_with_head`
+BESIDE = 0.5  # what the lexicon's log-odds weigh beside a fully trusted head
+KNOWN_ALONE = 0.5
+SENTENCES, REMEMBERED = 50_000, 200  # how many sentences are remembered, and up to how many characters each
 SOFTENING = 15.0  # VADER's alpha: a sum of valences s becomes s / sqrt(s * s + alpha)
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_DROPPED = re.compile(
-    r"```[^`]*```|`[^`\n]*`"  # code
-    r"|^[ \t]*>.*$"  # a quoted line of an earlier message
-    r"|https?://\S+|\b[\w.+-]{1,64}@[\w.-]+",  # addresses
-    re.MULTILINE,
-)
-_STYLE = re.compile(r"<(?:style|script)\b[^<>]*>[^<]*", re.IGNORECASE)
-_BREAK = re.compile(r"</?(?:p|br|div|li|tr|h\d)\b[^<>]*>", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-z!][^<>]*>", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "´": "'", "—": " , ", "–": " , "})
 
 
 @dataclass(frozen=True)
@@ -73,36 +65,60 @@ def read(text: str | None) -> Reading | None:
     """
     if not isinstance(text, str):
         return None
-    plain = _plain(text)
+    meant = plain(text)
     words = lexicon()
-    if not _judgeable(plain, words):
+    if not _judgeable(meant):
         return None
-    sentences = _sentences(plain)
-    stated = {
-        name: any(_states(intent, sentence, words) for sentence in sentences) for name, intent in words.intents.items()
-    }
-    total = sum(_valence(sentence, words) for sentence in sentences)
+    heard = [_heard(one) if len(one) <= REMEMBERED else _listen(one) for one in _sentences(meant)]
+    stated = {name: any(name in intents for _, intents in heard) for name in words.intents}
+    total = sum(valence for valence, _ in heard)
     total += sum(words.intents[name].valence for name, is_stated in stated.items() if is_stated)
     return Reading(sentiment=total / math.sqrt(total * total + SOFTENING), **stated)
 
 
-def read_all(texts: "pd.Series[str]") -> pd.DataFrame:
+def read_all(texts: "pd.Series[str]", head: Head | None = None) -> pd.DataFrame:
     """A row a text, on the index of `texts`: `sentiment` (null = unknown) and one nullable boolean an intent.
 
-    Each distinct text is read once.
+    Each distinct text is read once. A `head` has a say in the mood, never in the intents.
     """
     codes, distinct = pd.factorize(texts)
     readings = [*(read(text) for text in distinct), None]  # the code of a null, -1, finds the last one
-    found = [readings[code] for code in codes]
+    moods = [None if one is None else one.sentiment for one in readings]
+    if head is not None:
+        moods = [*(_with_head(mood, text, head) for mood, text in zip(moods, distinct, strict=False)), None]
     columns: dict[str, pd.Series[float] | pd.Series[bool]] = {
         "sentiment": pd.Series(
-            [np.nan if one is None else one.sentiment for one in found], index=texts.index, dtype="float64"
+            [np.nan if (mood := moods[code]) is None else mood for code in codes], index=texts.index, dtype="float64"
         )
     }
     for name in INTENTS:
-        flags = [None if one is None else getattr(one, name) for one in found]
-        columns[name] = pd.Series(flags, index=texts.index, dtype="boolean")
+        flags = [None if one is None else getattr(one, name) for one in readings]
+        columns[name] = pd.Series([flags[code] for code in codes], index=texts.index, dtype="boolean")
     return pd.DataFrame(columns, index=texts.index)
+
+
+def _with_head(mood: float | None, text: str, head: Head) -> float | None:
+    """The lexicon's mood and the head's together, in log-odds: mood + trust x (head - (1 - `BESIDE`) x mood).
+
+    Trust is the head's known share of the words, to the power of `CAUTION`. A head that knows none of them changes
+    nothing, one that knows them all has the word and the lexicon half a word. Where the lexicon cannot judge, as in
+    another language, a head that knows at least `KNOWN_ALONE` of the words speaks alone.
+
+    2026-11-24: chosen by `python benchmarks/sentiment.py --choose --comments foods.csv drugs.csv`, heads from 400
+    comments. A head has never seen a question or a plain word to support, and fully trusted it hears a mood in all of
+    them: the phrases of the half `tune` (100 % right, the lexicon being tuned on them) fall to 54.5 % with the
+    simulation's head and to 50.8 % with one of food reviews. With trust to the power of 4 they stay at 92.7 and 90.2 %,
+    annoyed tickets are told from friendly ones with an AUC of .999 (lexicon .998, fully trusted .943), and held-out
+    comments keep most of the gain: foods .810 (lexicon .749, fully trusted .837), drugs .830 (.793, .849).
+    Of `BESIDE` 0, .25, .5, .75 and 1 a half is best on drugs, within .003 of the best on foods.
+    """
+    odds, known = head.log_odds(text)
+    if mood is None:
+        return math.tanh(odds / 2) if known >= KNOWN_ALONE else None
+    if not known:
+        return mood
+    ours = 2 * math.atanh(mood)
+    return math.tanh((ours + known**CAUTION * (odds - (1 - BESIDE) * ours)) / 2)
 
 
 if not TYPE_CHECKING:  # pragma: no branch
@@ -124,30 +140,30 @@ def _analyzer() -> "SentimentIntensityAnalyzer":
     return analyzer
 
 
-def _plain(text: str) -> str:
-    """The text its writer meant: without markup, code, quoted mail, addresses and control characters."""
-    if len(text) > HEAD + TAIL:
-        text = f"{text[:HEAD]}\n{text[-TAIL:]}"
-    text = _TAG.sub(" ", _BREAK.sub("\n", _STYLE.sub(" ", text)))
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", html.unescape(text)))
-    return _DROPPED.sub(" ", text.translate(_APOSTROPHES))
+@cache
+def _telling() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Words that speak for English, words that speak against it, and words that several languages share."""
+    words = lexicon()
+    known = words.english | (_analyzer().lexicon.keys() - words.foreign)
+    return frozenset(known - words.shared), words.foreign - words.shared, words.shared
 
 
-def _judgeable(plain: str, lexicon: Lexicon) -> bool:
+def _judgeable(meant: str) -> bool:
     """Whether the text is English enough: Latin letters, known words, and more of those than foreign ones.
 
     A word that several languages share is evidence for none of them.
     """
-    words = _WORD.findall(plain.lower())
-    letters = [letter for word in words for letter in word if letter != "'"]
-    if not letters or sum(letter.isascii() for letter in letters) < LATIN_SHARE * len(letters):
+    words = words_of(meant)
+    if not words:
         return False
-    general = _analyzer().lexicon
-    telling = [word for word in words if word not in lexicon.shared]
-    foreign = sum(word in lexicon.foreign for word in telling)
-    known = sum(word in lexicon.english or (word in general and word not in lexicon.foreign) for word in telling)
-    shared = len(words) - len(telling)
-    return known > foreign and known + shared >= KNOWN_SHARE * len(words)
+    if not meant.isascii():
+        letters = "".join(words).replace("'", "")
+        if len(letters.encode("ascii", "ignore")) < LATIN_SHARE * len(letters):
+            return False
+    english, other, several = _telling()
+    known = sum(map(english.__contains__, words))
+    shared = sum(map(several.__contains__, words))
+    return known > sum(map(other.__contains__, words)) and known + shared >= KNOWN_SHARE * len(words)
 
 
 def _sentences(plain: str) -> list[str]:
@@ -159,10 +175,22 @@ def _sentences(plain: str) -> list[str]:
     return every if len(every) <= FIRST + LAST else every[:FIRST] + every[-LAST:]
 
 
-def _states(intent: Intent, sentence: str, lexicon: Lexicon) -> bool:
-    if intent.unless.search(sentence):
-        return False
-    return any(not _denied(sentence[: said.start()], lexicon) for said in intent.says.finditer(sentence))
+@lru_cache(maxsize=SENTENCES)
+def _heard(sentence: str) -> tuple[float, frozenset[str]]:
+    """What `_listen` makes of the sentence; greetings, questions and thanks come again and again."""
+    return _listen(sentence)
+
+
+def _listen(sentence: str) -> tuple[float, frozenset[str]]:
+    """The valence of one sentence and the intents that it states."""
+    words, low = lexicon(), folded(sentence)
+    stated = frozenset(name for name, intent in words.intents.items() if _states(intent, sentence, low, words))
+    return _valence(sentence, low, words), stated
+
+
+def _states(intent: Intent, sentence: str, low: str, lexicon: Lexicon) -> bool:
+    said = any(not _denied(sentence[: said.start()], lexicon) for said in intent.says.finditer(low))
+    return said and not intent.unless.search(low)
 
 
 def _denied(before: str, lexicon: Lexicon) -> bool:
@@ -172,11 +200,30 @@ def _denied(before: str, lexicon: Lexicon) -> bool:
     return lexicon.denies.search(" ".join(clause.split()[-NEAR:])) is not None
 
 
-def _valence(sentence: str, lexicon: Lexicon) -> float:
+def _valence(sentence: str, low: str, lexicon: Lexicon) -> float:
     """The sum of the valences of one sentence, as VADER weighs them: with negation, emphasis and contrast."""
-    joined = lexicon.phrases.sub(lambda phrase: phrase[0].replace(" ", "_"), sentence)
+    joined = _joined(sentence, low, lexicon)
+    if joined.isascii() and not _has_valence(joined):
+        return 0.0
     compound = float(_analyzer().polarity_scores(joined)["compound"])
     compound = max(-0.9999, min(0.9999, compound))
     total = compound * math.sqrt(SOFTENING / (1 - compound * compound))
-    is_enquiry = sentence.rstrip().endswith("?") and lexicon.enquiry.match(sentence)
+    is_enquiry = low.rstrip().endswith("?") and lexicon.enquiry.match(low)
     return total * lexicon.enquiry_weight if is_enquiry else total
+
+
+def _joined(sentence: str, low: str, lexicon: Lexicon) -> str:
+    """The sentence with each phrase of the lexicon as one word: blanks become `_`."""
+    found = [phrase.span() for phrase in lexicon.phrases.finditer(low)]
+    if not found:
+        return sentence
+    letters = list(sentence)
+    for start, end in found:
+        letters[start:end] = sentence[start:end].replace(" ", "_")
+    return "".join(letters)
+
+
+def _has_valence(joined: str) -> bool:
+    """Whether VADER could hear anything in an ASCII sentence: without a word of its lexicon it hears nothing."""
+    general = _analyzer().lexicon
+    return any(word in general or word.strip(string.punctuation) in general for word in joined.lower().split())

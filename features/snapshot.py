@@ -7,25 +7,19 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-import ibis
-import ibis.expr.operations as ops
 import pandas as pd
 
 from features.asof import observed_name
 from features.catalogue import CATALOGUE, FAMILIES
+from features.compiled import on_day, query_text
 from features.feature import Feature, Unit
 from features.measure import aggregates
-from features.query import query_on
 from features.readings import READ_FROM, readings_schema
-from features.source import TYPES, Kind
 from features.sources import SOURCES
-from features.told import TOLD
+from features.told import TOLD, WORKED_OUT, columns_read
 from features.warehouse import Warehouse
 
 Progress = Callable[[float, str], None]
-
-_ANY_DAY = date(1234, 5, 6)
-"""Stands for `as_of` in a compiled query."""
 
 
 def snapshot(
@@ -49,14 +43,14 @@ def snapshot(
             progress(done / len(days), f"features of {as_of}")
         blind = blind_on(warehouse, as_of, features)
         if blind not in queries:
-            queries[blind] = warehouse.engine.text(query_on(warehouse, rows, features, blind, _ANY_DAY))
+            queries[blind] = query_text(warehouse, rows, features, blind)
         parts.append(_run(warehouse, queries[blind], as_of, features))
     return pd.concat(parts, ignore_index=True)
 
 
 def _run(warehouse: Warehouse, query: str, as_of: date, features: Mapping[str, Feature]) -> pd.DataFrame:
     """A compiled query on another date, its only parameter; by account, every column of its one type."""
-    found = warehouse.engine.frame(query.replace(_ANY_DAY.isoformat(), as_of.isoformat()))
+    found = warehouse.engine.frame(on_day(query, as_of))
     found = found.sort_values("account_id", ignore_index=True)
     columns: dict[str, Any] = {"account_id": found["account_id"], "as_of": pd.Timestamp(as_of).as_unit("us")}
     for name, feature in features.items():
@@ -89,27 +83,18 @@ def blind_on(warehouse: Warehouse, as_of: date, features: Mapping[str, Feature] 
     """The features that are unknown for everybody on a date: not given, or of a source of which nothing was known."""
     started = {name for name, loaded in warehouse.loaded.items() if loaded.first is not None and loaded.first < as_of}
     unknown = {name for name, feature in features.items() if feature.source not in started}
-    if "entitlements" not in started:
-        unknown |= {name for name, feature in features.items() if _needs(feature) & set(TOLD.get(feature.source, ()))}
+    for name, feature in features.items():
+        told = TOLD.get(feature.source, {})
+        unknown |= {name for column in _needs(feature) & set(told) if told[column].by not in started}
     return frozenset(blind_features(warehouse, features)) | unknown
 
 
 def _needs(feature: Feature) -> frozenset[str]:
     """The observed columns that a feature's own measure reads, by their names in the source."""
     source = SOURCES[feature.source]
-    schema = {observed_name(column): _OBSERVED.get(column.kind, TYPES[column.kind]) for column in source.columns}
-    told = dict.fromkeys(("instant", "end_age", "event_age"), "int64")
-    told |= dict.fromkeys(TOLD.get(source.name, ()), "boolean")
-    blank = ibis.table(schema | readings_schema(source.name) | told, name="blank")
-    read = {
-        field.name
-        for node in aggregates(feature.measure)
-        for rows in (node.rows, node.where)
-        if rows is not None
-        for field in rows.resolve(blank).op().find(ops.Field)
-    }
+    read = frozenset().union(*(columns_read(source.name, node) for node in aggregates(feature.measure)))
     raw = {observed_name(column): column.name for column in source.columns}
-    needed = {raw.get(name, name) for name in read - {"instant", "end_age", "event_age"}}
+    needed = {raw.get(name, name) for name in read - {"instant", "event_age"}}
     late = {column.name: column.learnt_at for column in source.columns if column.learnt_at}
     # A reading is learnt when its text is.
     learnt = {late[name] for name in late if any(one == name or one.startswith(f"{name}_") for one in needed)}
@@ -117,12 +102,17 @@ def _needs(feature: Feature) -> frozenset[str]:
 
 
 def _given(warehouse: Warehouse, source: str) -> frozenset[str]:
-    missing = set(warehouse.loaded[source].missing_columns)
-    given = {column.name for column in SOURCES[source].columns} - missing
-    entitled = warehouse.loaded.get("entitlements")
-    if source == "usage" and entitled is not None and "critical" not in entitled.missing_columns and "feature" in given:
-        given |= set(TOLD["usage"])
-    return frozenset(given if READ_FROM.get(source) in missing else given | set(readings_schema(source)))
+    """The columns that rows of a source have: handed over, read from a text, worked out, or told by other sources."""
+    given = _handed(warehouse, source)
+    if READ_FROM.get(source) in given:
+        given |= set(readings_schema(source))
+    given |= {name for name, (_, column) in WORKED_OUT.get(source, {}).items() if column in given}
+    return given | {
+        name
+        for name, told in TOLD.get(source, {}).items()
+        if told.by in warehouse.tables and set(told.own) <= given and set(told.reads) <= _handed(warehouse, told.by)
+    }
 
 
-_OBSERVED = {Kind.TIME: "int64"}
+def _handed(warehouse: Warehouse, source: str) -> frozenset[str]:
+    return frozenset(column.name for column in SOURCES[source].columns) - set(warehouse.loaded[source].missing_columns)

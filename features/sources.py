@@ -40,6 +40,10 @@ def _late(name: str) -> Column:
     return _time(name, learnt_at=name)
 
 
+MOST_COUNTED = 1e15
+"""A petabyte, counted in bytes in one row. 2026-11-24: a trillion a day is honest where bytes or tokens are counted;
+above a quadrillion stands no count but a clock, an id or a fault, and a float soon no longer tells one from two."""
+
 _ACCOUNT = _id("account_id", required=True)
 _HAPPENED = _time("event_at", required=True)
 _KNOWN = _time("known_at")
@@ -99,7 +103,7 @@ SOURCES: dict[str, Source] = {
                 _id("user_id"),
                 _text("team"),
                 _text("feature"),
-                Column("quantity", Kind.NUMBER, low=0, default=1),
+                Column("quantity", Kind.NUMBER, low=0, high=MOST_COUNTED, default=1),
             ),
             in_order=(("event_at", "known_at"),),
         ),

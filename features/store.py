@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from features.given import Given, WarehouseError
 from features.source import Source
 
 WAIT_SECONDS = 60
-"""So long is waited for another process that uses the file."""
+STEP_SECONDS = 0.5
+"""So long, and in such steps, is waited for another process that uses the file."""
 
 _CODE = ("check.py", "engine.py", "source.py", "sources.py", "given.py", "store.py")
 """What decides how a row is read; another version of it reads all rows again."""
@@ -46,13 +48,13 @@ class Store:
         self._attach()
         self._run("SET preserve_insertion_order = true")
         self._run("BEGIN")
+        whole = False
         try:
             self._run("CREATE TABLE IF NOT EXISTS kept.loads (source TEXT PRIMARY KEY, state TEXT)")
             yield
-            self._run("COMMIT")
-        except BaseException:
-            self._run("ROLLBACK")
-            raise
+            whole = True
+        finally:
+            self._run("COMMIT" if whole else "ROLLBACK")
         self._run("DETACH kept")
         self._run("SET preserve_insertion_order = false")
         self._attach("(READ_ONLY)")
@@ -144,20 +146,19 @@ class Store:
 
     def _attach(self, how: str = "") -> None:
         """Attaches the file, waiting for another process that holds it; `WarehouseError` if it goes on holding it."""
-        until = time.monotonic() + WAIT_SECONDS
-        while True:
+        for tries in count():
             try:
                 self._run(f"ATTACH {_quoted(str(self.path))} AS kept {how}")
                 return
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
                     raise
-                if time.monotonic() > until:
+                if tries * STEP_SECONDS >= WAIT_SECONDS:
                     raise WarehouseError(
                         f"{self.path} is in use by another tenure command; wait until it has ended, "
                         "or give another --home"
                     ) from error
-            time.sleep(0.5)
+            time.sleep(STEP_SECONDS)
 
     def _run(self, text: str) -> Any:
         return self.engine.connection.raw_sql(text)

@@ -5,7 +5,7 @@ missing optional table or column is fine: the features that need it are unknown,
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -31,13 +31,17 @@ QUARANTINE_COLUMNS = ("table", "key", "column", "rule", "value")
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Checked source tables on one engine. `blind` sources were not given or hold no rows."""
+    """Checked source tables on one engine. `blind` sources were not given or hold no rows.
+
+    `state` is the folder, if any, where what was worked out is kept for the next run.
+    """
 
     location: str
     engine: Engine
     tables: Mapping[str, ir.Table]
     loaded: Mapping[str, Loaded]
     quarantine: pd.DataFrame
+    state: Path | None = None
     readings: dict[str, ir.Table] = field(default_factory=dict)
 
     @property
@@ -95,7 +99,7 @@ def open_warehouse(
             engine, state / f"{sha256(str(Path(location).resolve()).encode()).hexdigest()[:16]}.duckdb", loaded_on
         )
         with store.written():
-            return _load(engine, location, given, loaded_on, limit, store)
+            return replace(_load(engine, location, given, loaded_on, limit, store), state=state)
     except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         engine.close()
         raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error

@@ -145,7 +145,10 @@ def train(
     ] = None,
     trials: Annotated[int, typer.Option(min=0, help="Trials of the search; 0 takes the defaults.")] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The seed of everything drawn.")] = 7,
-    despite_audit: Annotated[bool, typer.Option(help="Train though the audit calls the tables unusable.")] = False,
+    despite_audit: Annotated[bool, typer.Option(help="Train though the tables contradict themselves.")] = False,
+    allow_leaks: Annotated[
+        bool, typer.Option("--allow-leaks", help="Train though the tables seem to know the outcome; the card says so.")
+    ] = False,
     home: Home = Path(".tenure"),
     as_json: AsJson = False,
 ) -> None:
@@ -168,7 +171,7 @@ def train(
                 "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals),
             )
             raise typer.Exit(1)
-        run = TrainingRun(day, chosen, horizon, trials, seed)
+        run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks)
         trained = run_training(opened, run, home, progress)
     say(as_json, [trained_document(one) for one in trained], "\n".join(trained_lines(trained)))
     if all(one.refused for one in trained):

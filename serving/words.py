@@ -3,41 +3,27 @@
 from collections.abc import Sequence
 from typing import Any
 
-from training.audit import Audit
+from features.segments import SIZES
+from training.audit import Audit, Contradiction
+from training.coverage import SILENT_DAYS
 from training.train import Trained
 
 
 def audit_lines(found: Audit) -> list[str]:
     """An audit as a page of text, the verdict last."""
-    lines = [f"Audit as of {found.as_of}", "", "Tables"]
-    for name, table in found.tables.items():
-        known = f"known {table['first_known']} to {table['last_known']}" if table["first_known"] else "no usable row"
-        bad = f", {table['quarantined']:,} in quarantine" if table["quarantined"] else ""
-        lines.append(f"  {name:<14}{table['rows']:>12,} rows, {known}{bad}")
-        if table["missing_columns"]:
-            lines.append(f"  {'':<14}without {', '.join(table['missing_columns'])}")
-        if table["unknown_columns"]:
-            lines.append(f"  {'':<14}ignored {', '.join(table['unknown_columns'])}")
-    if found.blind_tables:
-        lines.append(f"  not given, so these signals are blind: {', '.join(found.blind_tables)}")
-    lines += ["", "Signals"]
-    for family, row in found.coverage.items():
-        share = row["accounts_with_data"]
-        blind = len(row["blind_features"])
-        told = f"{row['features'] - blind} of {row['features']} features can be computed"
-        lines.append(f"  {family:<14}{told}" + ("" if share is None else f", {share:.0%} of accounts have data"))
+    lines = [f"Audit as of {found.as_of}", "", *_table_lines(found), "", *_signal_lines(found)]
     if found.quarantine:
         lines += ["", "Quarantine"]
         for fault in found.quarantine:
             where = f"{fault['table']}.{fault['column']}"
             lines.append(f"  {fault['rows']:>8,} x {where}: {fault['rule']} (such as {fault['example']!r})")
+    contradictions = [line for one in found.contradictions for line in _contradiction_lines(one)]
+    certain, odd = ([leak for leak in found.leaks if leak.refuses is refuses] for refuses in (True, False))
     for title, rows in (
         ("Stale", list(found.stale)),
-        (
-            "Contradictions",
-            [f"{one.words}: {one.share:.1%} ({one.rows:,} of {one.of:,})" for one in found.contradictions],
-        ),
-        ("Suspected of leaking the outcome", [f"{leak.feature} {leak.words}" for leak in found.leaks]),
+        ("Contradictions", contradictions),
+        ("Suspected of leaking the outcome", [f"{leak.outcome}: {leak.told}" for leak in certain]),
+        ("Odd, but no proof of a leak", [f"{leak.outcome}: {leak.told}" for leak in odd]),
     ):
         if rows:
             lines += ["", title, *(f"  {row}" for row in rows)]
@@ -46,6 +32,58 @@ def audit_lines(found: Audit) -> list[str]:
         lines += ["", f"Outcomes to learn from: {listed}, in about {found.rows:,} rows"]
     verdict = ["Unusable:", *(f"  - {why}" for why in found.unusable)] if found.unusable else ["Usable."]
     return [*lines, "", *verdict]
+
+
+def _table_lines(found: Audit) -> list[str]:
+    """A line a table: rows, when they became known, and whose are missing or have stopped coming."""
+    head = f"  {'Tables':<14}{'rows':>12}  {'known':<25}{'newest':>10}{'no row':>8}{'silent':>8}"
+    lines = [head.replace("  Tables", "Tables  ") + "".join(f"{size:>12}" for size in SIZES)]
+    for name, table in found.tables.items():
+        known = f"{table['first_known']} – {table['last_known']}" if table["first_known"] else "no usable row"
+        lines.append(
+            f"  {name:<14}{table['rows']:>12,}  {known:<25}{_days_ago(table['days_since_newest']):>10}"
+            f"{_rounded(table['accounts_without_rows']):>8}{_rounded(table['silent_accounts']):>8}"
+            + "".join(f"{_rounded(table['silent_segments'].get(size)):>12}" for size in SIZES)
+        )
+        for what, listed in (("without", table["missing_columns"]), ("ignored", table["unknown_columns"])):
+            if listed:
+                lines.append(f"  {'':<14}{what} {', '.join(listed)}")
+        if table["quarantined"]:
+            lines.append(f"  {'':<14}{table['quarantined']:,} in quarantine")
+    lines.append(
+        f"  no row: the share of paying accounts without any; silent: without one in {SILENT_DAYS} days, and by size"
+    )
+    if found.blind_tables:
+        lines.append(f"  not given, so these signals are blind: {', '.join(found.blind_tables)}")
+    return lines
+
+
+def _signal_lines(found: Audit) -> list[str]:
+    """A line a signal family: what can be computed, how fresh it is, and of which accounts anything is known."""
+    lines = [f"{'Signals':<16}{'features':>12}{'newest':>12}{'known of':>10}" + "".join(f"{one:>12}" for one in SIZES)]
+    for family, row in found.coverage.items():
+        can = f"{row['features'] - len(row['blind_features'])} of {row['features']}"
+        lines.append(
+            f"  {family:<14}{can:>12}{_days_ago(row['days_since_newest']):>12}{_rounded(row['accounts_with_data']):>10}"
+            + "".join(f"{_rounded(row['segments'].get(size)):>12}" for size in SIZES)
+        )
+    return lines
+
+
+def _contradiction_lines(found: Contradiction) -> list[str]:
+    """The figure, and where there is one to mend, the accounts most concerned and the cure."""
+    lines = [f"{found.words}: {found.share:.1%} ({found.rows:,} of {found.of:,})"]
+    if found.rows:
+        lines.append(f"  such as {', '.join(found.examples)}; {found.cure}")
+    return lines
+
+
+def _days_ago(days: int | None) -> str:
+    return "–" if days is None else f"{days} d ago" if days >= 0 else f"in {-days} d"
+
+
+def _rounded(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
 def trained_lines(trained: Sequence[Trained]) -> list[str]:

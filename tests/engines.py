@@ -42,13 +42,15 @@ def postgres_server(folder: Path) -> Iterator[str]:
         for above in (folder, *folder.parents):
             if above.stat().st_uid == os.getuid() and not above.stat().st_mode & 0o001:
                 above.chmod(above.stat().st_mode | 0o011)
-    said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "cwd": "/"}
+    quiet = subprocess.DEVNULL
     command = [*as_user, str(initdb), "-D", str(data), "-U", "tenure", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
-    subprocess.run([*command, "--no-sync"], check=True, **said)
+    subprocess.run([*command, "--no-sync"], check=True, stdout=quiet, cwd="/")
     port = free_port()
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    server = subprocess.Popen([*as_user, str(initdb.with_name("postgres")), "-D", str(data), *options], **said)
+    server = subprocess.Popen(
+        [*as_user, str(initdb.with_name("postgres")), "-D", str(data), *options], stdout=quiet, stderr=quiet, cwd="/"
+    )
     try:
         _wait_for(port, server)
         yield f"postgres://tenure@127.0.0.1:{port}/postgres"

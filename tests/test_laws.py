@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +16,12 @@ from pandas.testing import assert_frame_equal
 
 from features.catalogue import CATALOGUE
 from features.cohort import cohort, paying
+from features.feature import Feature, Unit, is_known, sentence
 from features.revenue import movement, revenue
 from features.simulation import simulate
 from features.snapshot import snapshot
 from features.warehouse import Warehouse, open_warehouse
+from tests.oracle import described
 from tests.worlds import (
     AS_OF,
     World,
@@ -123,6 +127,82 @@ def test_grr_never_exceeds_one_nor_nrr(accounts: list[tuple[float, float, int]])
     assert rates.grr <= rates.nrr + 1e-12
 
 
+SHARES = frozenset(
+    {
+        *("stickiness", "critical_share_28d", "critical_breadth_28d", "busiest_user_share_28d", "users_lost_28d"),
+        *("setup_complete", "onboarding_happy_share", "goals_progress", "discount", "reopened_share_90d"),
+        *("survey_response_180d", "attendance_180d", "tech_touch_response_180d", "contacts_verified_180d"),
+    }
+)
+"""Percents that are a part of a whole; other percents are a change, or one thing against another of its own."""
+
+
+def bounds(feature: Feature) -> tuple[float, float]:
+    """Between what a feature's values lie, by its unit and its definition."""
+    read = str(feature.measure)
+    relative, difference = read.endswith(" - 1)"), feature.measure.op == "-"
+    match feature.unit:
+        case Unit.FLAG:
+            return 0, 1
+        case Unit.PERCENT if feature.name in SHARES:
+            return 0, 1
+        case Unit.PERCENT if relative:
+            return -1, inf
+        case Unit.PERCENT if read.startswith("slope("):
+            return -0.5, 0.5  # 6 / (weeks + 1), where all of it lies in one end
+        case Unit.SCORE if "sentiment" in read:
+            return -1, 1
+        case Unit.COUNT | Unit.SCORE if difference or read.startswith("surprise("):
+            return -inf, inf
+        case _:
+            return 0, inf
+
+
+def out_of_bounds(values: dict[str, object]) -> dict[str, object]:
+    """The cells of a snapshot's row that cannot be."""
+    wrong: dict[str, object] = {}
+    for name, feature in CATALOGUE.items():
+        value = values[name]
+        if not is_known(value):
+            continue
+        if feature.unit is Unit.CATEGORY:
+            possible = isinstance(value, str) and value != ""
+        else:
+            low, high = bounds(feature)
+            possible = isinstance(value, (int, float)) and low <= value <= high
+            possible = possible and (feature.unit is not Unit.FLAG or value in (0, 1))
+        if not possible:
+            wrong[name] = value
+    return wrong
+
+
+@settings(SLOW, max_examples=15, phases=[Phase.explicit, Phase.generate])
+@given(tables=worlds(accounts=6, rows=4))
+def test_a_value_lies_where_its_unit_and_its_definition_allow(tables: World) -> None:
+    """Held on the oracle, which is what the engine says and costs nothing to ask (`tests/features/test_oracle.py`)."""
+    for as_of in (AS_OF, day(30), day(-60)):
+        seen = described(tables, ids(tables), as_of)
+        assert not {account: wrong for account, row in seen.items() if (wrong := out_of_bounds({**row}))}
+
+
+def test_only_percents_are_shares() -> None:
+    assert {CATALOGUE[name].unit for name in SHARES} == {Unit.PERCENT}
+
+
+ODD_VALUES = (None, 0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e12, -1e12, 1e-9, -1e-9, -0.004, -0.04, -0.4, float("nan"))
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_sentence_says_no_nothing_and_no_minus_zero(name: str) -> None:
+    feature = CATALOGUE[name]
+    units = {one: other.unit for one, other in CATALOGUE.items()}
+    numbers = ("mid_market",) if feature.unit is Unit.CATEGORY else ODD_VALUES
+    for value in numbers:
+        for other in ODD_VALUES:
+            said = sentence(feature, dict.fromkeys(feature.mentions, other) | {name: value}, units)
+            assert not re.search(r"nan|None|inf\b|[{}]|(?<!\d)-0(?![.,]?\d*[1-9])| {2}", said), said
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A small simulated company's tables."""
@@ -144,6 +224,9 @@ def test_a_company_looks_the_same_without_its_future_half_its_accounts_its_order
     assert 0 < len(mine) < len(rows)
     assert_same(cohort(past, as_of), mine)
     many = snapshot(whole, pd.concat([rows, cohort(whole, later)]))
+    assert not [
+        wrong for _, row in many.iterrows() if (wrong := out_of_bounds({str(name): row[name] for name in CATALOGUE}))
+    ]
     expected = many[many["account_id"].isin(half) & (many["as_of"] == pd.Timestamp(as_of))].reset_index(drop=True)
     assert_same(snapshot(past, mine), expected)
     whole.close()

@@ -5,7 +5,6 @@ A world maps a source's name to a frame of its rows. Worlds turn about one date,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 from hypothesis import strategies as st
 
+from features import examples
 from features.source import Column, Kind, Source
 from features.sources import SOURCES
 from features.warehouse import Warehouse, open_warehouse
@@ -23,29 +23,15 @@ World: TypeAlias = dict[str, pd.DataFrame]
 AS_OF = date(2026, 6, 1)
 LOADED_ON = date(2030, 1, 1)
 
-_RELATIVE = re.compile(r"([+-]\d+)d(?: (\d\d:\d\d))?")
-
 
 def day(age: int) -> date:
     """The date `age` days before `AS_OF`; a negative age lies ahead."""
     return AS_OF - timedelta(days=age)
 
 
-def table(text: str) -> pd.DataFrame:
-    """Rows of an ASCII table, its cells split by `|`; an empty cell is null, `-3d` is three days before `AS_OF`.
-
-    `-3d 18:00` is that day's evening.
-    """
-    lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
-    header, *rows = lines
-    return pd.DataFrame([[_cell(cell) for cell in row] for row in rows], columns=header, dtype=object)
-
-
-def _cell(text: str) -> str | None:
-    if relative := _RELATIVE.fullmatch(text):
-        days, hour = relative.groups()
-        return f"{day(-int(days))}" + (f" {hour}" if hour else "")
-    return text or None
+def table(text: str, as_of: date = AS_OF) -> pd.DataFrame:
+    """Rows of an ASCII table, in which `-3d` is three days before `as_of` (`features/examples.py`)."""
+    return examples.table(text, as_of)
 
 
 def world(**tables: str) -> World:
@@ -54,15 +40,7 @@ def world(**tables: str) -> World:
     Such an account is known, and pays 1,200 a year, since 400 days before `AS_OF`.
     """
     given = {name: table(text) for name, text in tables.items()}
-    ids = sorted({account for rows in given.values() for account in rows["account_id"]}) or ["a"]
-    if "accounts" not in given:
-        given["accounts"] = pd.DataFrame({"account_id": ids, "known_at": str(day(400))})
-    if "subscriptions" not in given:
-        since = str(day(400))
-        given["subscriptions"] = pd.DataFrame(
-            {"subscription_id": ids, "account_id": ids, "known_at": since, "starts_on": since, "arr": "1200"}
-        )
-    return given
+    return examples.with_accounts(given, AS_OF, () if any(map(len, given.values())) else ("a",))
 
 
 def written(tables: Mapping[str, pd.DataFrame], folder: Path, form: str = "parquet") -> Path:
@@ -104,10 +82,21 @@ def postponed(tables: Mapping[str, pd.DataFrame], as_of: date) -> World:
     return {name: pd.concat([rows, _postponed(SOURCES[name], rows, as_of)]) for name, rows in tables.items()}
 
 
-def renamed(tables: Mapping[str, pd.DataFrame], suffix: str) -> World:
-    """The world with other accounts in it, and other ids of rows, but alike in all else."""
+def renamed(tables: Mapping[str, pd.DataFrame], suffix: str, *, accounts: bool = True) -> World:
+    """The world with other ids of rows and, unless told otherwise, of accounts, but alike in all else."""
+    own = {key for source in SOURCES.values() for key in source.key if key != "account_id"}
+    own |= {"account_id"} if accounts else set()
     return {
-        name: rows.assign(**{key: rows[key] + suffix for key in {"account_id", *SOURCES[name].key} & _ids(name)})
+        name: rows.assign(**{key: rows[key] + suffix for key in own & _ids(name) & set(rows.columns)})
+        for name, rows in tables.items()
+    }
+
+
+def moved(tables: Mapping[str, pd.DataFrame], days: int) -> World:
+    """The world with all its dates so many days later."""
+    later = pd.Timedelta(days=days)
+    return {
+        name: rows.assign(**{column.name: rows[column.name] + later for column in SOURCES[name].times})
         for name, rows in tables.items()
     }
 
@@ -160,7 +149,15 @@ _TEXTS = (
     "Thank you, this works great",
     "Please add ten more seats",
     "Is there a security report?",
+    "Our budget was cut, we need a cheaper plan",
 )
+_WORDS_OF = {
+    "category": ("how_to", "security", "compliance"),
+    "title": ("VP of Sales", "Clerk", "IT Director"),
+    "value": ("0.2", "0.75", "1", "rather not"),
+    "text": _TEXTS,
+    "comment": _TEXTS,
+}
 
 
 @st.composite
@@ -196,6 +193,8 @@ def _row(draw: st.DrawFn, source: Source, account: str, number: int, start: int)
             row[column.name] = moment
         elif column.name == "known_at":
             row[column.name] = _known(draw, source, moment, early=start == -450)
+        elif column.name == "contact_id":
+            row[column.name] = draw(st.sampled_from([None, *(f"{account} contacts {n}" for n in range(3))]))
         else:
             row[column.name] = _value(draw, column, moment)
     return row
@@ -221,13 +220,11 @@ def _value(draw: st.DrawFn, column: Column, moment: pd.Timestamp) -> Any:
         case Kind.FLAG:
             return draw(st.booleans())
         case Kind.NUMBER:
-            low, high = column.low or 0, column.high or 40
+            low, high = column.low or 0, min(column.high or 40, 40)
             return float(draw(st.sampled_from([low, (low + high) / 2, high])))
         case Kind.ID:
             return draw(st.sampled_from(["u1", "u2", "u3"]))
-    if column.name in ("text", "comment"):
-        return draw(st.sampled_from(_TEXTS))
-    return draw(st.sampled_from(column.values or _WORDS))
+    return draw(st.sampled_from(column.values or _WORDS_OF.get(column.name, _WORDS)))
 
 
 def _frame(source: Source, rows: list[dict[str, Any]]) -> pd.DataFrame:

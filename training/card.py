@@ -2,7 +2,7 @@
 
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 INK, PAPER, MUTED, ACCENT = "#1c2430", "#ffffff", "#8a94a3", "#1f6f8b"
 
 
-def card_files(data: Dataset, result: Backtest, model: Model, refused: list[str]) -> dict[str, str | bytes]:
+def card_files(
+    data: Dataset, result: Backtest, model: Model, refused: list[str], leaks: Sequence[str] = ()
+) -> dict[str, str | bytes]:
     """`card.md`, `card.html` and its plots as SVG, by file name."""
-    text = card_markdown(data, result, model, refused)
+    text = card_markdown(data, result, model, refused, leaks)
     plots = {
         "calibration.svg": _plot(lambda axes: _calibration(axes, result)),
         "lift.svg": _plot(lambda axes: _lift(axes, result)),
@@ -31,8 +33,8 @@ def card_files(data: Dataset, result: Backtest, model: Model, refused: list[str]
     return {"card.md": text, "card.html": _page(text, plots, model), **plots}
 
 
-def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[str]) -> str:
-    """The card in Markdown: tables of figures, in words first."""
+def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[str], leaks: Sequence[str] = ()) -> str:
+    """The card in Markdown: tables of figures, in words first. `leaks` were known and allowed when it was trained."""
     ours = result.metrics[OURS]
     lines = [
         f"# {model.outcome.capitalize()} within {model.horizon_days} days",
@@ -43,6 +45,7 @@ def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[s
         f"horizon had not passed and {data.gone:,} of accounts that had already left were dropped.",
         "",
         "**The gate is open.**" if not refused else "**Refused:** " + "; ".join(refused) + ".",
+        *(["", "**Trained on tables that seem to know the outcome:** " + "; ".join(leaks) + "."] if leaks else []),
         "",
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
         f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "

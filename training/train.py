@@ -1,6 +1,6 @@
-"""One training run, read top to bottom: dataset, search, backtest, gate, fit, card, register."""
+"""One training run, read top to bottom: dataset, leaks, search, backtest, gate, fit, card, register."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from training.backtest import Backtest, NotEnough, backtest
 from training.card import card_files
 from training.dataset import Dataset, DatasetError, dataset
 from training.gate import faults
+from training.leaks import Leak, leaks_of, refusals
 from training.metrics import Metrics
 from training.model import Model, Params, fit, sigmoid
 from training.outcomes import OUTCOMES, outcome_named
@@ -22,17 +23,22 @@ from training.registry import Record, check_home, register
 from training.tune import tuned
 
 HORIZON_DAYS = 90
+ALLOWED = "a model that learnt from this would be better on paper than in life; to train all the same: --allow-leaks"
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a run is told. `until`: nothing known on or after it is used; `trials`: 0 keeps the default parameters."""
+    """What a run is told. `until`: nothing known on or after it is used; `trials`: 0 keeps the default parameters.
+
+    `allow_leaks`: learns though the tables seem to know the outcome; the model's record and card say so.
+    """
 
     until: date
     outcomes: tuple[str, ...] = tuple(OUTCOMES)
     horizon_days: int = HORIZON_DAYS
     trials: int = 0
     seed: int = 7
+    allow_leaks: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,16 +64,32 @@ def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress
         data = dataset(warehouse, run.horizon_days, run.until, progress=_within(progress, 0, share))
     except DatasetError as error:
         return [Trained(name, None, None, None, (str(error),), 0, 0, 0) for name in chosen]
+    if progress:
+        progress(share, "looking for leaks")
+    leaks = [leak for leak in leaks_of(warehouse, data, chosen) if leak.refuses]
+    if leaks and not run.allow_leaks:
+        counts = len(data.frame), data.unmatured, data.gone
+        return [Trained(name, None, None, None, _why_not(leaks, name), *counts) for name in chosen]
     return [
-        train_outcome(warehouse, data, run, name, home, _within(progress, share * (place + 1), share))
+        train_outcome(warehouse, data, run, name, home, _within(progress, share * (place + 1), share), leaks)
         for place, name in enumerate(chosen)
     ]
 
 
 def train_outcome(
-    warehouse: Warehouse, data: Dataset, run: TrainingRun, outcome: str, home: Path, progress: Progress | None = None
+    warehouse: Warehouse,
+    data: Dataset,
+    run: TrainingRun,
+    outcome: str,
+    home: Path,
+    progress: Progress | None = None,
+    leaks: Sequence[Leak] = (),
 ) -> Trained:
-    """Search, backtest, gate, fit on all matured rows, card and registration of one outcome."""
+    """Search, backtest, gate, fit on all matured rows, card and registration of one outcome.
+
+    `leaks` are those that the run was told to allow; they are recorded with the model.
+    """
+    allowed = [f"{leak.outcome}: {leak.told}" for leak in leaks]
     counts = {"rows": len(data.frame), "unmatured": data.unmatured, "gone": data.gone}
     params = replace(Params(), seed=run.seed)
     try:
@@ -94,7 +116,9 @@ def train_outcome(
     refused = faults(result)
     record = Record(
         model=model,
-        params=asdict(params) | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)},
+        params=asdict(params)
+        | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)}
+        | {"allow_leaks": run.allow_leaks, "leaks": ", ".join(sorted({leak.feature for leak in leaks})) or "none"},
         metrics={
             f"{name.replace(' ', '_')}.{measure}": value
             for name, found in result.metrics.items()
@@ -108,10 +132,17 @@ def train_outcome(
             "catalogue": fingerprint(pd.DataFrame({"name": [f"{f.name}={f.measure}" for f in CATALOGUE.values()]})),
         },
         faults=refused,
-        files=card_files(data, result, model, refused),
+        files=card_files(data, result, model, refused, allowed),
     )
     version = register(home, record)
     return Trained(outcome, version, replace(model, version=f"{outcome}-v{version}"), result, tuple(refused), **counts)
+
+
+def _why_not(leaks: Sequence[Leak], outcome: str) -> tuple[str, ...]:
+    """The leaks of an outcome in full, those of others by name: tables that know one are trusted with none."""
+    own = refusals([leak for leak in leaks if leak.outcome == outcome])
+    others = [f"{leak.feature} seems to know {leak.outcome}" for leak in leaks if leak.outcome != outcome]
+    return (*own, *(() if own else others), ALLOWED)
 
 
 def fingerprint(frame: pd.DataFrame) -> str:

@@ -1,17 +1,27 @@
-"""The catalogue: every feature of a snapshot, declared once, one file a signal family."""
+"""The catalogue: every feature of a snapshot, declared once, in a file or two a signal family."""
 
 from collections.abc import Mapping
 
-from features.catalogue import commercial, growth, onboarding, relationship, sentiment, support, usage
+from features.catalogue import (
+    adoption,
+    billing,
+    commercial,
+    growth,
+    onboarding,
+    relationship,
+    sentiment,
+    support,
+    usage,
+)
 from features.feature import Feature
 
 FAMILIES: Mapping[str, tuple[Feature, ...]] = {
-    "usage": usage.FEATURES,
+    "usage": usage.FEATURES + adoption.FEATURES,
     "onboarding": onboarding.FEATURES,
     "support": support.FEATURES,
     "sentiment": sentiment.FEATURES,
     "relationship": relationship.FEATURES,
-    "commercial": commercial.FEATURES,
+    "commercial": commercial.FEATURES + billing.FEATURES,
     "growth": growth.FEATURES,
 }
 

@@ -1,13 +1,12 @@
-"""What the account pays, on what terms, since when, and how it pays."""
+"""What the account pays, on what terms and since when, and who it is."""
 
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import change, count, distinct, largest, last, latest, of, smallest, stated, total
+from features.measure import change, count, distinct, largest, latest, of, smallest, stated, total
 from features.revenue import paid_on
 
 _NOW = paid_on(_, 0) & (_.arr > 0)
-_UNPAID = _.paid_age.isnull() & (_.kind.isnull() | (_.kind != "credit"))
 
 FEATURES = (
     Feature(
@@ -124,7 +123,7 @@ FEATURES = (
     Feature(
         name="auto_renew",
         source="subscriptions",
-        measure=smallest(_.auto_renew.cast("int8"), where=_NOW),
+        measure=smallest(_.auto_renew.cast("int32"), where=_NOW),
         label="Renews by itself",
         words="Renews by itself: {auto_renew}",
         unit=Unit.FLAG,
@@ -157,7 +156,7 @@ FEATURES = (
     Feature(
         name="renewal_signed",
         source="subscriptions",
-        measure=largest((_.starts_age < 0).cast("int8")),
+        measure=largest((_.starts_age < 0).cast("int32")),
         label="Next term already signed",
         words="The next term is already signed: {renewal_signed}",
         unit=Unit.FLAG,
@@ -168,7 +167,7 @@ FEATURES = (
     Feature(
         name="tenure_days",
         source="subscriptions",
-        measure=largest(_.starts_age, where=_.arr > 0),
+        measure=largest(_.starts_age, where=(_.arr > 0) & (_.starts_age >= 0)),
         label="Days since the first paid day",
         words="They have paid for {tenure_days}",
         unit=Unit.DAYS,
@@ -254,86 +253,6 @@ FEATURES = (
         empty=None,
     ),
     Feature(
-        name="late_invoices_180d",
-        source="invoices",
-        measure=count(last(180), where=(_.due_age > 0) & (_.paid_age.isnull() | (_.paid_age < _.due_age - 7))),
-        label="Invoices over a week late in 180 days",
-        words="{late_invoices_180d} {late_invoices_180d:invoice was|invoices were} paid over a week late, or not yet, "
-        "in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=0,
-    ),
-    Feature(
-        name="failed_payments_180d",
-        source="invoices",
-        measure=count(last(180), where=_.failed_age.notnull()),
-        label="Failed payments in 180 days",
-        words="{failed_payments_180d} {failed_payments_180d:payment|payments} failed in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=0,
-    ),
-    Feature(
-        name="unpaid_days",
-        source="invoices",
-        measure=largest(_.due_age, where=_UNPAID & (_.due_age > 0)),
-        label="Days the oldest unpaid invoice is overdue",
-        words="The oldest unpaid invoice is {unpaid_days} overdue",
-        unit=Unit.DAYS,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=None,
-    ),
-    Feature(
-        name="overages_180d",
-        source="invoices",
-        measure=count(last(180), where=_.kind == "overage"),
-        label="Overage bills in 180 days",
-        words="{overages_180d} overage {overages_180d:bill|bills} in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=0,
-    ),
-    Feature(
-        name="budget_signals_180d",
-        source="signals",
-        measure=count(last(180), where=_.kind.isin(["budget", "consolidation"])),
-        label="Reports of budget pressure in 180 days",
-        words="{budget_signals_180d} {budget_signals_180d:report|reports} of budget pressure or consolidation "
-        "in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=0,
-    ),
-    Feature(
-        name="compliance_signals_180d",
-        source="signals",
-        measure=count(last(180), where=_.kind == "compliance"),
-        label="Reports of compliance trouble in 180 days",
-        words="{compliance_signals_180d} {compliance_signals_180d:report|reports} of compliance or security trouble in "
-        "180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.COMPLIANCE_SECURITY,
-        empty=0,
-    ),
-    Feature(
-        name="competitor_signals_180d",
-        source="signals",
-        measure=count(last(180), where=_.kind == "competitor"),
-        label="Reports of a competitor in 180 days",
-        words="{competitor_signals_180d} {competitor_signals_180d:report|reports} of a competitor in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.VALUE_GAP,
-        empty=0,
-    ),
-    Feature(
         name="segment",
         source="accounts",
         measure=latest(_.segment),
@@ -369,7 +288,7 @@ FEATURES = (
     Feature(
         name="strategic",
         source="accounts",
-        measure=latest(_.strategic.cast("int8")),
+        measure=latest(_.strategic.cast("int32")),
         label="Strategic account",
         words="Strategic account: {strategic}",
         unit=Unit.FLAG,
@@ -387,5 +306,38 @@ FEATURES = (
         healthy=Healthy.NONE,
         reason=Reason.CONTEXT,
         empty=None,
+    ),
+    Feature(
+        name="arr_change_365d",
+        source="subscriptions",
+        measure=change(of("arr"), total(_.arr, where=paid_on(_, 365))),
+        label="ARR, change in a year",
+        words="ARR {arr_change_365d:fell|rose|moved} {arr_change_365d:abs} in a year, to {arr}",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.BUDGET_PRESSURE,
+        empty=None,
+    ),
+    Feature(
+        name="renewals_so_far",
+        source="subscriptions",
+        measure=count(where=(_.arr > 0) & (_.ends_age >= 0) & (_.ended_age.isnull() | (_.ended_age <= _.ends_age))),
+        label="Terms that ran to their end so far",
+        words="{renewals_so_far} paid {renewals_so_far:term has|terms have} run to the end so far",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.CONTEXT,
+        empty=0,
+    ),
+    Feature(
+        name="terms_under_notice",
+        source="subscriptions",
+        measure=count(where=_NOW & _.notice_age.notnull()),
+        label="Running terms under notice of cancellation",
+        words="{terms_under_notice} running {terms_under_notice:term is|terms are} under notice",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.BUDGET_PRESSURE,
+        empty=0,
     ),
 )

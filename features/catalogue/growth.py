@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, distinct, last, mean, of, stated
+from features.measure import between, count, distinct, either, last, mean, of, peak, stated
 
 FEATURES = (
     Feature(
@@ -138,5 +138,60 @@ FEATURES = (
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
         empty=None,
+    ),
+    Feature(
+        name="critical_features",
+        source="entitlements",
+        measure=distinct(_.feature, where=_.critical),
+        label="Value-bearing features paid for",
+        words="{critical_features} of the features paid for {critical_features:bears|bear} the value",
+        unit=Unit.COUNT,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=None,
+    ),
+    Feature(
+        name="features_undiscovered",
+        source="usage",
+        measure=of("entitled_features") - either(distinct(_.feature, last(90), where=_.entitled), 0),
+        label="Features paid for but not used in 90 days",
+        words="{features_undiscovered} of the features paid for {features_undiscovered:was|were} not used in 90 days",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.ROOM_TO_GROW,
+        empty=None,
+    ),
+    Feature(
+        name="quota_peak_168d",
+        source="usage",
+        measure=either(peak((_.event_age - 1) // 28, _.quantity, last(168)), 0) / of("quota_28d"),
+        label="Quota used in the busiest four weeks of 24",
+        words="The busiest four weeks of the last 24 used {quota_peak_168d} of the monthly quota",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.ROOM_TO_GROW,
+        empty=None,
+    ),
+    Feature(
+        name="goals_overdue",
+        source="goals",
+        measure=count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))),
+        label="Success-plan goals overdue",
+        words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date and not reached",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="success_plan",
+        source="goals",
+        measure=count(last(365)) > 0,
+        label="Success plan of the last year",
+        words="A success plan was agreed in the last year: {success_plan}",
+        unit=Unit.FLAG,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
     ),
 )

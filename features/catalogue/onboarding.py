@@ -3,7 +3,11 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import count, of, smallest
+from features.measure import count, distinct, either, largest, last, of, only_if, smallest
+
+_FROM_START = _.event_age <= _.paid_age
+_EARLY = _FROM_START & (_.event_age > _.paid_age - 90)
+_HAPPY = ((_.kind == "nps") & (_.score >= 9)) | ((_.kind == "csat") & (_.score >= 4))
 
 FEATURES = (
     Feature(
@@ -58,6 +62,70 @@ FEATURES = (
         words="The last onboarding step was reached {days_since_milestone} ago",
         unit=Unit.DAYS,
         healthy=Healthy.NONE,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="setup_stalled_days",
+        source="milestones",
+        measure=only_if(of("milestones_open") > 0, either(smallest(_.reached_age), largest(_.event_age))),
+        label="Days without progress while onboarding is open",
+        words="Onboarding is not finished and has not moved for {setup_stalled_days}",
+        unit=Unit.DAYS,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="days_to_first_value",
+        source="usage",
+        measure=only_if(
+            of("tenure_days") < 366, of("tenure_days") - largest(_.event_age, last(365), where=_FROM_START & _.critical)
+        ),
+        label="Days to first value: from the first paid day to the first use of a value-bearing feature (accounts of "
+        "up to a year)",
+        words="The first use of a feature that bears the value came {days_to_first_value} after the first paid day",
+        unit=Unit.DAYS,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="no_first_value",
+        source="usage",
+        measure=only_if(
+            (of("tenure_days") < 366) * (of("critical_features") > 0),
+            either(count(last(365), where=_FROM_START & _.critical), 0) < 1,
+        ),
+        label="No first value yet (accounts of up to a year)",
+        words="No feature that bears the value has been used since the first paid day: {no_first_value}",
+        unit=Unit.FLAG,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="week_one_seat_use",
+        source="usage",
+        measure=only_if(
+            (of("tenure_days") > 6) * (of("tenure_days") < 121),
+            either(distinct(_.user_id, last(120), where=_FROM_START & (_.event_age > _.paid_age - 7)), 0) / of("seats"),
+        ),
+        label="Seats in use in the first seven paid days (known until day 120)",
+        words="{week_one_seat_use} of the seats were in use in the first week",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="onboarding_happy_share",
+        source="surveys",
+        measure=count(where=_EARLY & _HAPPY) / count(where=_EARLY & _.score.notnull() & _.kind.isin(["nps", "csat"])),
+        label="Share of good answers (NPS 9 or 10, CSAT 4 or more) to surveys of the first 90 paid days",
+        words="{onboarding_happy_share} of the NPS and CSAT answers from the first 90 days were good",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
         empty=None,
     ),

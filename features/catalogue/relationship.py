@@ -3,10 +3,15 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import count, distinct, last, of, smallest
+from features.measure import between, change, count, distinct, last, mean, of, smallest
 
 _HERE = _.left_age.isnull()
 _LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
+_TECH_TOUCH = _.kind.isin(["nudge", "email", "webinar"])
+_TITLE = _.title.lower()
+_EXECUTIVE = (
+    _TITLE.contains("vp") | _TITLE.contains("chief") | _TITLE.contains("president") | _TITLE.contains("director")
+)
 
 FEATURES = (
     Feature(
@@ -186,5 +191,108 @@ FEATURES = (
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
         empty=0,
+    ),
+    Feature(
+        name="days_since_sponsor_contact",
+        source="touchpoints",
+        measure=smallest(_.event_age, last(730), where=_.two_way & (_.role == "sponsor")),
+        label="Days since a two-way contact with an executive sponsor",
+        words="The last two-way contact with an executive sponsor was {days_since_sponsor_contact} ago",
+        unit=Unit.DAYS,
+        healthy=Healthy.LOW,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
+    ),
+    Feature(
+        name="two_way_change_90d",
+        source="touchpoints",
+        measure=change(of("two_way_90d"), count(between(90, 180), where=_.two_way)),
+        label="Two-way contacts, change on the 90 days before",
+        words="Two-way contacts {two_way_change_90d:fell|rose|moved} {two_way_change_90d:abs} on the 90 days before, "
+        "to {two_way_90d}",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
+    ),
+    Feature(
+        name="programs_attended_180d",
+        source="touchpoints",
+        measure=count(last(180), where=_.kind.isin(["training", "webinar", "event"]) & _.attended),
+        label="Trainings, webinars and events attended in 180 days",
+        words="They came to {programs_attended_180d} "
+        "{programs_attended_180d:training, webinar or event|trainings, webinars and events} in 180 days",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="tech_touch_response_180d",
+        source="touchpoints",
+        measure=count(last(180), where=_TECH_TOUCH & (_.two_way | _.attended)) / count(last(180), where=_TECH_TOUCH),
+        label="Response to nudges, emails and webinars in 180 days",
+        words="They responded to {tech_touch_response_180d} of the nudges, emails and webinars of the last 180 days",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
+    ),
+    Feature(
+        name="contacts_dormant_180d",
+        source="contacts",
+        measure=count(where=_HERE & (_.met_age.isnull() | (_.met_age > 180))),
+        label="Contacts not met in 180 days",
+        words="{contacts_dormant_180d} known {contacts_dormant_180d:contact has|contacts have} not been met in 180 "
+        "days",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=0,
+    ),
+    Feature(
+        name="deciders_joined_180d",
+        source="contacts",
+        measure=count(last(180), where=_HERE & (_.role == "decision_maker")),
+        label="Decision makers who joined in 180 days",
+        words="{deciders_joined_180d} new decision {deciders_joined_180d:maker|makers} joined in 180 days",
+        unit=Unit.COUNT,
+        healthy=Healthy.NONE,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=0,
+    ),
+    Feature(
+        name="executives_joined_180d",
+        source="contacts",
+        measure=count(last(180), where=_HERE & _EXECUTIVE),
+        label="Vice presidents, chiefs and directors who joined in 180 days",
+        words="{executives_joined_180d} {executives_joined_180d:person|people} with an executive title joined in 180 "
+        "days",
+        unit=Unit.COUNT,
+        healthy=Healthy.NONE,
+        reason=Reason.ROOM_TO_GROW,
+        empty=0,
+    ),
+    Feature(
+        name="contact_age_days",
+        source="contacts",
+        measure=mean(_.verified_age.fill_null(_.event_age), where=_HERE),
+        label="Mean days since contacts were verified, or else added",
+        words="What is known of their contacts is {contact_age_days} old on average",
+        unit=Unit.DAYS,
+        healthy=Healthy.LOW,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
+    ),
+    Feature(
+        name="contacts_verified_180d",
+        source="contacts",
+        measure=count(where=_HERE & (_.verified_age <= 180)) / of("contacts_here"),
+        label="Share of contacts verified in 180 days",
+        words="{contacts_verified_180d} of the known contacts were verified in the last 180 days",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
     ),
 )

@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import count, last, latest, mean, of
+from features.measure import between, count, last, latest, mean, of
 
 _NPS = _.kind == "nps"
 _ANSWERED = _.answered_age.notnull()
@@ -151,6 +151,68 @@ FEATURES = (
         label="Tickets about budget or downgrade in 180 days",
         words="{budget_mentions_180d} {budget_mentions_180d:ticket speaks|tickets speak} of budget or a smaller plan "
         "in 180 days",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.BUDGET_PRESSURE,
+        empty=0,
+    ),
+    Feature(
+        name="nps_change_90d",
+        source="surveys",
+        measure=mean(_.score, last(90), where=_NPS) - mean(_.score, between(90, 365), where=_NPS),
+        label="NPS of the last 90 days against the rest of the year",
+        words="NPS answers of the last 90 days lie {nps_change_90d:abs} {nps_change_90d:below|above} those of the "
+        "months before",
+        unit=Unit.SCORE,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="nps_gap_365d",
+        source="surveys",
+        measure=mean(_.score, last(365), where=_NPS & _.role.isin(["champion", "sponsor", "decision_maker"]))
+        - mean(_.score, last(365), where=_NPS & _.role.isin(["admin", "user"])),
+        label="NPS of champions, sponsors and deciders against that of users and admins, in a year",
+        words="Champions, sponsors and deciders score {nps_gap_365d:abs} {nps_gap_365d:below|above} users and admins "
+        "in NPS",
+        unit=Unit.SCORE,
+        healthy=Healthy.HIGH,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
+    ),
+    Feature(
+        name="pulse_change_90d",
+        source="surveys",
+        measure=mean(_.score, last(90), where=_.kind == "pulse")
+        - mean(_.score, between(90, 365), where=_.kind == "pulse"),
+        label="The CSM's own rating of the last 90 days against the rest of the year",
+        words="The CSM's own rating lies {pulse_change_90d:abs} {pulse_change_90d:below|above} that of the months "
+        "before",
+        unit=Unit.SCORE,
+        healthy=Healthy.HIGH,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=None,
+    ),
+    Feature(
+        name="leaving_comments_365d",
+        source="surveys",
+        measure=count(last(365), where=_.comment_cancel | _.comment_competitor),
+        label="Survey comments that speak of leaving or of alternatives in a year",
+        words="{leaving_comments_365d} survey {leaving_comments_365d:comment speaks|comments speak} of leaving or of "
+        "alternatives in a year",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="budget_comments_365d",
+        source="surveys",
+        measure=count(last(365), where=_.comment_budget | _.comment_downgrade),
+        label="Survey comments about budget or downgrade in a year",
+        words="{budget_comments_365d} survey {budget_comments_365d:comment speaks|comments speak} of budget or a "
+        "smaller plan in a year",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.BUDGET_PRESSURE,

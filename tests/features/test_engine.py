@@ -163,7 +163,7 @@ def test_the_audit_runs_inside_a_database(company: Path, postgres: str) -> None:
 
 def test_a_database_that_refuses_is_tried_again_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(features.engine.time, "sleep", waited.append)
+    monkeypatch.setattr("time.sleep", waited.append)
     with pytest.raises(WarehouseError, match=r"postgres://127\.0\.0\.1:1/none cannot be reached: connection"):
         open_warehouse("postgres://someone:secret@127.0.0.1:1/none", loaded_on=AS_OF)
     assert waited == [0.0, *features.engine.RETRIES]

@@ -71,6 +71,16 @@ def test_a_term_given_in_two_groups_is_a_fault() -> None:
         parse_lexicon(WHOLE + '[[valence]]\nvalue = 1\nterms = ["outage"]\n')
 
 
+def test_a_pattern_is_in_lower_case_its_escapes_aside() -> None:
+    with pytest.raises(LexiconError, match="'Renew' must be in lower case"):
+        parse_lexicon(WHOLE.replace('"renew <seat>"', '"Renew"'))
+    assert (
+        parse_lexicon(WHOLE.replace('"renew <seat>"', r'"renew\\W+seats"'))
+        .intents["renew"]
+        .says.search("renew - seats")
+    )
+
+
 @pytest.mark.parametrize(("text", "told"), [("version =", "not TOML"), ('valence = "x"', "expected a list of tables")])
 def test_a_lexicon_of_another_kind_is_refused(text: str, told: str) -> None:
     with pytest.raises(LexiconError, match=told):

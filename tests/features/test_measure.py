@@ -17,9 +17,15 @@ from features.measure import (
     latest,
     mean,
     of,
+    only_if,
+    peak,
     references,
+    root,
+    slope,
     smallest,
+    surprise,
     total,
+    weekly,
 )
 
 
@@ -34,6 +40,14 @@ from features.measure import (
         (of("arr") * 2, "(arr * 2)"),
         (change(of("now"), of("before")), "((now / before) - 1)"),
         (either(of("one"), of("other")), "either(one, other)"),
+        (either(of("one"), 0), "either(one, 0)"),
+        (of("arr") > 5, "(5 < arr)"),
+        (of("arr") < 5, "(arr < 5)"),
+        (only_if(of("tenure") < 90, of("arr")), "(arr / (tenure < 90))"),
+        (root(of("arr")), "root(arr)"),
+        (peak(_.user_id, _.quantity, last(28)), "peak(quantity, by user_id, ages 1..28)"),
+        (slope(_.quantity, weeks=12), "slope(quantity, 12 weeks)"),
+        (surprise(_.quantity, weeks=8), "surprise(quantity, 1 week against 8 weeks)"),
     ],
 )
 def test_a_measure_reads_as_what_it_computes(measure: Measure, text: str) -> None:
@@ -45,6 +59,7 @@ def test_measures_that_differ_read_differently() -> None:
     alike = [
         *(count(), count(last(7)), count(last(28)), count(between(7, 28)), count(where=_.a), count(where=_.b)),
         *(total(_.a), total(_.b), mean(_.a), smallest(_.a), latest(_.a), latest(_.a, where=_.b), distinct(_.a)),
+        *(peak(_.a, _.b), peak(_.b, _.a), peak(_.a, _.b, last(7)), peak(_.a, _.b, where=_.c)),
     ]
     assert len({str(measure) for measure in alike}) == len(alike)
 
@@ -55,3 +70,15 @@ def test_a_measure_knows_the_features_and_the_aggregates_it_reads() -> None:
     assert references(measure) == {"seats", "arr"}
     assert aggregates(measure) == [inner, outer]
     assert references(inner) == frozenset()
+
+
+def test_weeks_follow_one_another_without_gap_or_overlap() -> None:
+    windows = [node.window for node in weekly(_.quantity, 3)]
+    assert windows == [last(7), between(7, 14), between(14, 21)]
+
+
+def test_a_trend_and_a_surprise_read_the_same_weeks() -> None:
+    """So a snapshot sums each week once."""
+    weeks = {str(node) for node in aggregates(slope(_.quantity, weeks=12))}
+    assert len(weeks) == 12
+    assert {str(node) for node in aggregates(surprise(_.quantity, weeks=8))} < weeks

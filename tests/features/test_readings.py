@@ -1,4 +1,4 @@
-"""What tickets and comments say stands beside them, each different text read once, and learnt when the text is."""
+"""What tickets and comments say stands beside them, each different text read once by the head of its quarter."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 from features.catalogue import CATALOGUE
-from features.readings import readings_schema, with_readings
+from features.head import Head, fit
+from features.readings import heads_of, readings_schema, with_readings, write_heads
 from features.sentiment import INTENTS, read, read_all
 from features.snapshot import snapshot
 from features.warehouse import Warehouse
-from tests.worlds import AS_OF, opened, spine_of, world
+from tests.features.test_head import lessons
+from tests.worlds import AS_OF, World, opened, spine_of, world
 
 LEAVING = "We decided to cancel our subscription"
 HAPPY = "Thank you, this works great"
@@ -39,9 +41,9 @@ def test_every_row_keeps_its_place_and_gets_its_text_s_reading(tmp_path: Path) -
 def test_each_different_text_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def listening(texts: pd.Series[str]) -> pd.DataFrame:
+    def listening(texts: pd.Series[str], head: Head | None) -> pd.DataFrame:
         asked.extend(texts)
-        return read_all(texts)
+        return read_all(texts, head)
 
     monkeypatch.setattr("features.readings.read_all", listening)
     warehouse = tickets(tmp_path)
@@ -79,3 +81,119 @@ def test_tickets_of_an_account_speak_of_leaving(tmp_path: Path) -> None:
     assert leaving is not None
     assert happy is not None
     assert row["ticket_mood_90d"] == pytest.approx((2 * leaving.sentiment + happy.sentiment) / 3, abs=1e-6)
+
+
+OWN = "the blipper coughs and grinds, a clumsy gizmo"
+WINTER, SPRING, SUMMER = "2026-02-10", "2026-05-10", "2026-07-10"
+FIRST, SECOND, THIRD = 2026 * 4 + 1, 2026 * 4 + 2, 2026 * 4 + 3
+
+
+def answers(at: str, *, seed: int = 0, kind: str = "nps", known: str = "", number: int = 120) -> list[str]:
+    """Twice so many scored comments, answered on one day by nine accounts."""
+    comments, scores, _ = lessons(number, number, seed)
+    return [
+        f"{at}{i:03} | a{i % 9} | 2025-02-02 | {known or at} | {kind} | {score:g} | {comment} | {at}"
+        for i, (comment, score) in enumerate(zip(comments, scores, strict=True))
+    ]
+
+
+def company(surveys: list[str], *days: str) -> World:
+    """A company with these surveys and a ticket in its own words on each of these days."""
+    asked = [f"t{day} | b | {day} | {OWN}" for day in days]
+    return world(
+        surveys="\n".join(
+            ["survey_id | account_id | event_at | known_at | kind | score | comment | answered_at", *surveys]
+        ),
+        tickets="\n".join(["ticket_id | account_id | event_at | text", *asked]),
+    )
+
+
+def moods(warehouse: Warehouse, source: str = "tickets") -> list[float]:
+    """The moods of a source's rows, in the order of their ids."""
+    rows = with_readings(warehouse, source).order_by(f"{source[:-1]}_id").to_pandas()
+    return [float(mood) for mood in rows[{"tickets": "text", "surveys": "comment"}[source] + "_sentiment"]]
+
+
+def alone(text: str = OWN) -> float:
+    reading = read(text)
+    assert reading is not None
+    return reading.sentiment
+
+
+def test_a_text_is_read_by_what_was_answered_before_its_quarter(tmp_path: Path) -> None:
+    warehouse = opened(company(answers(WINTER), "2026-02-20", SPRING, SUMMER), tmp_path)
+    same_quarter, next_quarter, later = moods(warehouse)
+    assert same_quarter == alone()
+    assert next_quarter == later < alone() - 0.2
+    assert list(heads_of(warehouse)) == [SECOND, THIRD]
+    assert heads_of(warehouse)[SECOND] == fit(*lessons(120, 120))
+
+
+def test_what_is_answered_later_changes_no_earlier_reading(tmp_path: Path) -> None:
+    early = company(answers(WINTER), "2026-02-20", SPRING)
+    late = company(answers(WINTER) + answers(SPRING, seed=1), "2026-02-20", SPRING, SUMMER)
+    before, after = opened(early, tmp_path / "early"), opened(late, tmp_path / "late")
+    assert moods(after)[:2] == moods(before)
+    assert heads_of(after)[SECOND] == heads_of(before)[SECOND]
+    assert heads_of(after)[THIRD] != heads_of(after)[SECOND]
+    assert moods(after, "surveys")[: 2 * 120] == pytest.approx(moods(before, "surveys"), rel=0, abs=0, nan_ok=True)
+
+
+def test_an_answer_teaches_from_the_quarter_after_it_was_known(tmp_path: Path) -> None:
+    warehouse = opened(company(answers(WINTER, known=SPRING), SPRING, SUMMER), tmp_path)
+    assert list(heads_of(warehouse)) == [THIRD]
+    assert moods(warehouse)[0] == alone() != moods(warehouse)[1]
+
+
+def test_the_order_of_rows_is_nothing_to_a_head(tmp_path: Path) -> None:
+    tables = company(answers(WINTER), SPRING)
+    turned = {name: rows.iloc[::-1] for name, rows in tables.items()}
+    one, other = opened(tables, tmp_path / "one"), opened(turned, tmp_path / "other")
+    assert heads_of(one) == heads_of(other)
+    assert moods(one) == moods(other)
+
+
+@pytest.mark.parametrize(
+    "few", [answers(WINTER, number=99), answers(WINTER, kind="csat"), answers(WINTER, kind="pulse")]
+)
+def test_without_enough_scored_comments_the_lexicon_speaks_alone(few: list[str], tmp_path: Path) -> None:
+    warehouse = opened(company(few, SPRING), tmp_path)
+    assert heads_of(warehouse) == {}
+    assert moods(warehouse) == [alone()]
+    rows = with_readings(warehouse, "surveys").to_pandas()
+    expected = read_all(rows["comment"]).add_prefix("comment_")
+    pd.testing.assert_frame_equal(rows[list(expected)].astype(expected.dtypes), expected, check_exact=True)
+
+
+@pytest.mark.parametrize("column", ["score", "answered_at", "kind", "comment"])
+def test_without_a_column_to_learn_from_there_is_no_head(column: str, tmp_path: Path) -> None:
+    tables = company(answers(WINTER), SPRING)
+    tables["surveys"] = tables["surveys"].drop(columns=column)
+    warehouse = opened(tables, tmp_path)
+    assert moods(warehouse) == [alone()]
+    assert len(with_readings(warehouse, "surveys").to_pandas()) == 240
+
+
+def test_intents_are_the_lexicon_s_whoever_reads(tmp_path: Path) -> None:
+    tables = company(answers(WINTER), SPRING)
+    tables["tickets"]["text"] = f"{LEAVING}, {OWN}"
+    row = with_readings(opened(tables, tmp_path), "tickets").to_pandas().iloc[0]
+    assert row["text_cancel"]
+    assert not row["text_renew"]
+
+
+def test_heads_are_written_whole(tmp_path: Path) -> None:
+    warehouse = opened(company(answers(WINTER), SPRING, SUMMER), tmp_path / "world")
+    folder = tmp_path / "kept" / "heads"
+    files = write_heads(warehouse, folder)
+    assert write_heads(warehouse, folder) == files
+    assert [file.name for file in files] == ["head-2026-q2.json", "head-2026-q3.json"]
+    assert sorted(folder.iterdir()) == files
+    assert [Head.from_text(file.read_text(encoding="utf-8")) for file in files] == list(heads_of(warehouse).values())
+
+
+def test_the_last_quarter_of_a_year_is_of_that_year(tmp_path: Path) -> None:
+    warehouse = opened(company(answers("2025-08-10"), "2025-12-31 23:59", "2026-01-01"), tmp_path)
+    names = [file.name for file in write_heads(warehouse, tmp_path / "heads")]
+    assert names == ["head-2025-q4.json", "head-2026-q1.json"]
+    assert list(heads_of(warehouse)) == [FIRST - 1, FIRST]

@@ -1,5 +1,6 @@
 """Texts are read as a seasoned customer-success manager would read them, and no text raises."""
 
+import re
 import time
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.head import Head
 from features.lexicon import LEXICON_PATH, lexicon
+from features.plain import folded
 from features.sentiment import INTENTS, LEXICON_VERSION, Reading, read, read_all
 
 PHRASES = Path(__file__).with_name("sentiment_phrases.csv")
@@ -189,6 +192,55 @@ def test_distinct_texts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("features.sentiment.read", note)
     read_all(pd.Series(["a", "b", "a", None, "a"]))
     assert asked == ["a", "b"]
+
+
+HEAD = Head.from_text(
+    '{"learnt_from": 300, "intercept": 0.0, "terms": {"gremlin": [2.0, -3.0], "the": [1.0, 0.1], "is": [1.0, 0.0], '
+    '"tempo": [2.0, 3.0], "das": [1.0, 0.5]}}'
+)
+
+
+def test_a_head_has_a_say_in_what_it_knows() -> None:
+    texts = pd.Series(["the gremlin is great", "we are evaluating alternatives", None, "👍", "Gremlin"])
+    alone, together = read_all(texts), read_all(texts, HEAD)
+    assert together["sentiment"][0] < alone["sentiment"][0]
+    assert together["sentiment"][1] == alone["sentiment"][1], "a text of which the head knows no word"
+    assert together["sentiment"].isna().tolist() == [False, False, True, True, False]
+    pd.testing.assert_frame_equal(together.drop(columns="sentiment"), alone.drop(columns="sentiment"))
+
+
+def test_the_less_of_a_text_a_head_knows_the_less_it_is_trusted() -> None:
+    texts = [f"the gremlin is great{' and we hope' * words}" for words in range(6)]
+    alone, together = read_all(pd.Series(texts)), read_all(pd.Series(texts), HEAD)
+    gaps = (alone["sentiment"] - together["sentiment"]).tolist()
+    assert gaps == sorted(gaps, reverse=True)
+    assert 0 < gaps[-1] < 0.01 < 0.2 < gaps[0]
+
+
+def test_a_head_alone_reads_a_language_that_it_learnt() -> None:
+    texts = pd.Series(["Das Tempo", "Das Tempo und der Preis sind uns nicht recht", "Le produit"])
+    found = read_all(texts, HEAD)
+    assert found["sentiment"][0] == HEAD.sentiment("Das Tempo") > 0.5
+    assert found["sentiment"].isna().tolist() == [False, True, True]
+    assert found["cancel"].isna().all(), "its intents stay unknown"
+
+
+def test_a_text_is_folded_as_patterns_that_ignore_case_would_read_it() -> None:
+    letters = [chr(number) for number in range(0x30000)]
+    for plain in "abcdefghijklmnopqrstuvwxyz":
+        alike = re.compile(plain, re.IGNORECASE)
+        assert [one for one in letters if folded(one) == plain] == [one for one in letters if alike.match(one)]
+    assert len(folded("".join(letters))) == len(letters)
+
+
+def test_capitals_and_phrases_are_heard_wherever_they_stand() -> None:
+    assert stated("PLEASE CANCEL OUR SUBSCRIPTION") == stated("please cancel our subscription") == {"cancel"}
+    assert judged("It WORKS LIKE A CHARM").sentiment > judged("It works").sentiment
+
+
+def test_a_sentence_is_heard_alike_the_first_time_and_later() -> None:
+    text = "The export went dark. We are evaluating alternatives! " + "It went well and " * 30
+    assert judged(text) == judged(text) == judged(f"{text} ")
 
 
 def test_the_version_is_the_lexicons() -> None:

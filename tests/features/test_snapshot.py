@@ -23,7 +23,12 @@ from features.measure import (
     latest,
     mean,
     of,
+    only_if,
+    peak,
+    root,
+    slope,
     smallest,
+    surprise,
     total,
 )
 from features.snapshot import blind_features, blind_on, coverage, snapshot
@@ -300,8 +305,88 @@ def test_every_kind_of_measure_computes_what_it_says(tmp_path: Path) -> None:
     assert list(seen["a"].values()) == [*expected_a, pytest.approx(1 / 3), 9, pytest.approx(4 / 3)]
     b = seen["b"]
     assert (b["rows"], b["rows_window"], b["total_window"], b["mean_where"]) == (1, 0, 0, 3)
-    assert (b["smallest_window"], b["largest_window"], b["different"], b["newest"]) == (None, None, None, 3)
+    assert (b["smallest_window"], b["largest_window"], b["different"], b["newest"]) == (None, None, 0, 3)
     assert (b["by"], b["by_nothing"], b["relative"], b["fallen_back"]) == (0, None, None, -7)
+
+
+def test_a_peak_is_the_largest_sum_of_one_value(tmp_path: Path) -> None:
+    usage = """account_id | event_at | user_id | team  | quantity
+               a          | -1d      | u1      | north | 4
+               a          | -2d      | u2      | north | 3
+               a          | -9d      | u2      | south | 3
+               a          | -3d      |         | south | 90
+               b          | -3d      |         | south | 8"""
+    features = made(
+        person=peak(_.user_id, _.quantity),
+        person_window=peak(_.user_id, _.quantity, last(7)),
+        person_where=peak(_.user_id, _.quantity, where=_.team == "south"),
+        person_none=peak(_.user_id, _.quantity, last(7), where=_.team == "west"),
+        week=peak((_.event_age - 1) // 7, _.quantity),
+    )
+    seen = looks(tmp_path, features, usage=usage)
+    assert list(seen["a"].values()) == [6, 4, 3, None, 97]
+    assert list(seen["b"].values()) == [None, None, None, None, 8]
+
+
+def test_roots_and_conditions_are_null_where_they_say_nothing(tmp_path: Path) -> None:
+    usage = "account_id | event_at | quantity\n a | -1d | 4\n a | -9d | 5\n b | -9d | 0"
+    rows = count()
+    features = made(
+        two=root(total(_.quantity, last(7))),
+        negative=root(rows * -1),
+        more=rows > 1,
+        held=only_if(rows > 1, rows * 7),
+        instead=either(smallest(_.quantity, last(7)), -3),
+    )
+    seen = looks(tmp_path, features, usage=usage)
+    assert list(seen["a"].values()) == [2, None, 1, 14, 4]
+    assert list(seen["b"].values()) == [0, None, 0, None, -3]
+
+
+def test_a_trend_needs_use_and_a_surprise_needs_weeks_that_differ(tmp_path: Path) -> None:
+    usage = """account_id | event_at | quantity
+               a          | -7d      | 4
+               a          | -8d      | 1
+               a          | -15d     | 3
+               b          | -1d      | 0.1
+               b          | -8d      | 0.1
+               b          | -15d     | 0.1
+               c          | -99d     | 5"""
+    features = made(slope=slope(_.quantity, weeks=3), surprise=surprise(_.quantity, weeks=2))
+    seen = looks(tmp_path, features, usage=usage, ids="a b c")
+    assert seen["a"] == {"slope": pytest.approx((4 - 3) / 2 / (8 / 3)), "surprise": pytest.approx((4 - 2) / 1)}
+    assert seen["b"] == {"slope": pytest.approx(0), "surprise": None}
+    assert seen["c"] == {"slope": None, "surprise": None}
+
+
+def test_what_another_source_tells_is_unknown_without_that_source_or_its_columns(tmp_path: Path) -> None:
+    tables = {
+        "touchpoints": "touchpoint_id | account_id | event_at | contact_id | two_way\n 1 | a | -3d | p | yes",
+        "contacts": "contact_id | account_id | event_at | role | left_at\n p | a | -9d | sponsor |",
+    }
+    warehouse = opened(world(**tables), tmp_path)
+    blind = blind_features(warehouse)
+    assert blind["contacts_dormant_180d"] == "contacts.met_age"  # nobody says who attended
+    assert blind["critical_events_28d"] == "usage"
+    assert "days_since_sponsor_contact" not in blind
+    assert blind_on(warehouse, day(8), pick("days_since_sponsor_contact")) == {"days_since_sponsor_contact"}
+    warehouse.close()
+    without_role = {**tables, "contacts": tables["contacts"].replace("role", "title")}
+    warehouse = opened(world(**without_role), tmp_path / "without")
+    assert blind_features(warehouse)["days_since_sponsor_contact"] == "touchpoints.role"
+
+
+def test_nothing_is_told_by_rows_that_were_not_known_yet(tmp_path: Path) -> None:
+    """Contacts were known of, but not yet of this one: its role is unknown, so it is no sponsor that was met."""
+    touchpoints = """touchpoint_id | account_id | event_at | contact_id | two_way
+                     1             | a          | -3d      | p          | yes
+                     2             | b          | -3d      | q          | yes
+                     3             | b          | -5d      | p          | yes"""
+    contacts = """contact_id | account_id | event_at | known_at | role
+                  p          | a          | -90d     |          | sponsor
+                  q          | b          | -90d     | +0d      | sponsor"""
+    seen = looks(tmp_path, pick("days_since_sponsor_contact"), touchpoints=touchpoints, contacts=contacts)
+    assert [seen[one]["days_since_sponsor_contact"] for one in "ab"] == [3, None]
 
 
 def test_a_feature_that_nobody_can_have_is_unknown_for_all_and_says_what_is_missing(tmp_path: Path) -> None:

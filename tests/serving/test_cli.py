@@ -140,7 +140,7 @@ def broken(kind: str, tmp_path: Path) -> str:
         ("unreadable", ("usage.parquet", "cannot be read as PARQUET")),
         ("no rows", ("subscriptions is empty", "at least one row")),
         ("bad rows", ("1 of 1 rows of subscriptions are bad", "arr: below 0")),
-        ("twice", ("both a Parquet and a CSV file for accounts, subscriptions",)),
+        ("twice", ("both a Parquet and a CSV file, or both a file and a folder, for accounts, subscriptions",)),
         ("no database", ("some.duckdb", "cannot be read")),
     ],
 )
@@ -253,7 +253,7 @@ def test_tables_that_contradict_themselves_are_not_learnt_from(run: Run, tmp_pat
     refused(run("train", folder, "--home", home), 1, "contradict themselves", "without a running term: 89% (8 of 9)")
     told = json.loads(run("train", folder, "--home", home, "--json").out)
     assert told["refused"] == ["usage on days without a running term: 89% (8 of 9)"]
-    assert not home.exists()
+    assert [entry.name for entry in home.iterdir()] == ["warehouse"]
 
 
 def test_a_score_before_any_promotion_is_a_no(run: Run, tiny: Path, tmp_path: Path) -> None:

@@ -3,98 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 
-from features.catalogue import CATALOGUE, FAMILIES
-from features.feature import Unit
-from features.warehouse import Warehouse, open_warehouse
+from features.catalogue import FAMILIES
+from features.segments import SIZES
+from features.warehouse import open_warehouse
+from serving.words import audit_lines
 from tests.conftest import LOADED_ON, UNTIL, Company
 from tests.worlds import AS_OF, opened, world
-from training.audit import Audit, Contradiction, audit, contradictions_in, leaks_in, refusals
-
-SUBSCRIPTIONS = """
-    subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | notice_at | ended_on | arr
-    s1              | a          | -400d    | -400d     | -100d   | no         |           |          | 1200
-    s2              | b          | -400d    | -400d     | -100d   | yes        | -120d     | -100d    | 1200
-"""
-
-
-def by_name(warehouse: Warehouse) -> dict[str, Contradiction]:
-    return {found.name: found for found in contradictions_in(warehouse)}
-
-
-def test_usage_outside_of_every_term_contradicts_the_contracts(tmp_path: Path) -> None:
-    usage = """
-        account_id | event_at
-        a          | -401d
-        a          | -400d
-        a          | -200d
-        a          | -50d
-        b          | -101d
-        b          | -50d
-    """
-    warehouse = opened(world(subscriptions=SUBSCRIPTIONS, usage=usage), tmp_path)
-    found = by_name(warehouse)["usage outside subscriptions"]
-    assert (found.rows, found.of) == (3, 6)
-    assert refusals([found]) == ["usage on days without a running term: 50% (3 of 6)"]
-    warehouse.close()
-
-
-def test_tickets_before_the_first_term_contradict_the_contracts(tmp_path: Path) -> None:
-    tickets = "ticket_id | account_id | event_at\nt1 | a | -401d\nt2 | a | -400d\nt3 | b | -10d"
-    warehouse = opened(world(subscriptions=SUBSCRIPTIONS, tickets=tickets), tmp_path)
-    found = by_name(warehouse)["tickets before sign-up"]
-    assert (found.rows, found.of) == (1, 3)
-    warehouse.close()
-
-
-def test_a_notice_after_its_term_or_on_one_that_never_ends_contradicts_it(tmp_path: Path) -> None:
-    terms = """
-        subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | notice_at | ended_on | arr
-        fine            | a          | -400d    | -400d     | -100d   | yes        | -120d     | -100d    | 1200
-        after its end   | b          | -400d    | -400d     | -100d   | no         | -50d      |          | 1200
-        endless         | c          | -400d    | -400d     | -100d   | yes        | -120d     |          | 1200
-        before it       | d          | -400d    | -300d     | -100d   | no         | -350d     |          | 1200
-        no notice       | e          | -400d    | -300d     |         |            |           |          | 1200
-    """
-    warehouse = opened(world(subscriptions=terms), tmp_path)
-    found = by_name(warehouse)["notice against the term"]
-    assert (found.rows, found.of) == (3, 4)
-    warehouse.close()
-
-
-def test_few_contradictions_are_told_and_forgiven() -> None:
-    few, many = Contradiction("x", 25, 100, "some rows"), Contradiction("x", 26, 100, "some rows")
-    assert refusals([few]) == []
-    assert refusals([few, many]) == ["some rows: 26% (26 of 100)"]
-    assert Contradiction("x", 0, 0, "no row at all").share == 0.0
-
-
-def test_a_feature_that_knows_the_outcome_is_suspected(company: Company) -> None:
-    frame = company.data.frame
-    honest = leaks_in(company.data)
-    random = np.random.default_rng(0)
-    known_after, absent_after, category = [
-        next(name for name, one in CATALOGUE.items() if (one.unit is Unit.CATEGORY) is words and name not in taken)
-        for words, taken in ((False, ()), (False, (next(iter(CATALOGUE)),)), (True, ()))
-    ]
-    leaking = frame.copy()
-    leaking[known_after] = frame["churn"].astype(float) + random.normal(0, 0.01, len(frame))
-    leaking[absent_after] = np.where(frame["churn"].astype(bool), np.nan, random.normal(0, 1, len(frame)))
-    leaking[category] = frame["churn"].map({True: None, False: "here"})
-    planted = {leak.feature: leak for leak in leaks_in(replace(company.data, frame=leaking)) if leak.outcome == "churn"}
-    assert {known_after, absent_after, category} <= set(planted) - {leak.feature for leak in honest}
-    assert "alone ranks churn with ROC-AUC 1.000" in planted[known_after].words
-    assert "is known 100% less often where churn followed" in planted[absent_after].words
-    assert CATALOGUE[known_after].source in planted[known_after].words
-
-
-def test_an_honest_company_leaks_neither_churn_nor_expansion(company: Company) -> None:
-    assert [leak for leak in leaks_in(company.data) if leak.outcome != "contraction"] == []
+from training.audit import Audit, audit
 
 
 def test_a_tiny_company_is_not_enough_to_learn_from(tmp_path: Path) -> None:
@@ -147,6 +68,99 @@ def test_bad_rows_are_counted_by_rule_with_an_example(tmp_path: Path) -> None:
     warehouse.close()
 
 
+MIXED = """
+    account_id | known_at | segment
+    small      | -400d    | smb
+    large      | -400d    | enterprise
+    silent     | -400d    | smb
+    gone       | -400d    | smb
+"""
+TERMS = """
+    subscription_id | account_id | known_at | starts_on | ended_on | arr
+    s1              | small      | -400d    | -400d     |          | 1200
+    s2              | large      | -400d    | -400d     |          | 90000
+    s3              | silent     | -400d    | -400d     |          | 1200
+    s4              | gone       | -400d    | -400d     | -50d     | 1200
+"""
+
+
+def test_every_table_says_how_fresh_it_is_and_of_whom_it_knows_nothing(tmp_path: Path) -> None:
+    usage = "account_id | event_at | known_at\nsmall | -2d |\nlarge | -200d | -1d\ngone | -60d |"
+    warehouse = opened(world(accounts=MIXED, subscriptions=TERMS, usage=usage), tmp_path)
+    found = audit(warehouse, AS_OF)
+    used = found.tables["usage"]
+    assert used["days_since_newest"] == 1
+    assert used["accounts_without_rows"] == pytest.approx(1 / 3)
+    assert used["silent_accounts"] == pytest.approx(2 / 3)
+    assert used["silent_segments"] == {"smb": 0.5, "enterprise": 1.0}
+    assert found.tables["accounts"]["silent_accounts"] is None
+    assert found.tables["accounts"]["accounts_without_rows"] == 0.0
+    assert found.tables["accounts"]["days_since_newest"] == 400
+    text = "\n".join(audit_lines(found))
+    (line,) = [line for line in text.splitlines() if line.startswith("  usage   ") and "known" not in line][:1]
+    assert line.split()[-5:] == ["33%", "67%", "50%", "–", "100%"]
+    warehouse.close()
+
+
+def test_every_family_says_of_whom_it_knows_anything_by_segment(tmp_path: Path) -> None:
+    surveys = """
+        survey_id | account_id | event_at | kind | score | answered_at
+        q1        | large      | -399d    | nps  | 9     | -399d
+    """
+    goals = "goal_id | account_id | event_at | progress | measured_at\ng | large | -399d | 0.5 | -399d"
+    warehouse = opened(world(accounts=MIXED, subscriptions=TERMS, surveys=surveys, goals=goals), tmp_path)
+    found = audit(warehouse, AS_OF)
+    assert set(found.coverage) == set(FAMILIES)
+    commercial = found.coverage["commercial"]
+    assert commercial["segments"] == {"smb": 1.0, "enterprise": 1.0}
+    assert commercial["days_since_newest"] == 400
+    assert found.coverage["sentiment"]["days_since_newest"] == 399
+    assert {"smb": 0.0, "enterprise": 1.0} in [row["segments"] for row in found.coverage.values()]
+    for family, features in FAMILIES.items():
+        unknown = {feature.source for feature in features}.isdisjoint(warehouse.tables)
+        assert (found.coverage[family]["days_since_newest"] is None) == unknown
+    text = "\n".join(audit_lines(found))
+    assert all(size in text for size in SIZES)
+    assert "399 d ago" in text
+    warehouse.close()
+
+
+def test_a_table_that_goes_on_after_the_day_asked_says_so(tmp_path: Path) -> None:
+    warehouse = opened(world(tickets="ticket_id | account_id | event_at\nt1 | a | -9d"), tmp_path)
+    found = audit(warehouse, date(2026, 5, 1))
+    assert found.tables["tickets"]["days_since_newest"] < 0
+    assert found.tables["tickets"]["accounts_without_rows"] == 1.0
+    assert "in 22 d" in "\n".join(audit_lines(found))
+    warehouse.close()
+
+
+def test_an_audit_of_a_day_without_payers_is_still_an_answer(tmp_path: Path) -> None:
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ended_on | arr
+        s               | a          | -400d    | -400d     | -100d    | 1200
+    """
+    warehouse = opened(world(subscriptions=terms, tickets="ticket_id | account_id | event_at\nt | a | -9d"), tmp_path)
+    found = audit(warehouse, AS_OF)
+    assert found.tables["tickets"]["accounts_without_rows"] is None
+    assert audit_lines(found)
+    warehouse.close()
+
+
+def test_a_leak_makes_the_tables_unusable_and_is_told_with_its_cure(company: Company, tmp_path: Path) -> None:
+    tables = {name: pd.read_parquet(company.folder / f"{name}.parquet") for name in ("accounts", "subscriptions")}
+    bills = pd.read_parquet(company.folder / "invoices.parquet")
+    left = company.data.frame.loc[company.data.frame["churn"].astype(bool), "account_id"]
+    tables["invoices"] = bills[~bills["account_id"].isin(left)]
+    warehouse = opened(tables, tmp_path, loaded_on=LOADED_ON)
+    found = audit(warehouse, UNTIL)
+    assert [leak.feature for leak in found.leaks if leak.outcome == "churn"] == ["invoices"]
+    assert any("invoices seems to know churn" in why for why in found.unusable)
+    text = "\n".join(audit_lines(found))
+    assert "Suspected of leaking the outcome\n  churn: invoices has rows of an account" in text
+    assert json.dumps(found.document())
+    warehouse.close()
+
+
 @pytest.fixture(scope="module")
 def whole(company: Company) -> Audit:
     warehouse = open_warehouse(str(company.folder), loaded_on=LOADED_ON)
@@ -162,9 +176,10 @@ def test_a_sound_company_is_usable(whole: Audit) -> None:
     assert whole.stale == ()
     assert set(whole.coverage) == set(FAMILIES)
     assert all(row["accounts_with_data"] > 0.5 for row in whole.coverage.values())
-    assert {found.name for found in whole.contradictions} == {
-        "usage outside subscriptions", "tickets before sign-up", "notice against the term",
-    }  # fmt: skip
+    assert len(whole.contradictions) == 9
+    assert whole.leaks == ()
+    assert all(set(row["segments"]) == set(SIZES) for row in whole.coverage.values())
+    assert all(0 <= row["accounts_without_rows"] <= 1 for row in whole.tables.values())
 
 
 @pytest.mark.slow

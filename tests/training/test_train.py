@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,13 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import training.train
 from features.sources import SOURCES
 from features.warehouse import Warehouse, open_warehouse
+from serving import cli
 from tests.conftest import LOADED_ON, UNTIL, Company
 from tests.worlds import AS_OF, World, cut, opened, renamed, together, unlearnt, world, written
 from training.dataset import joined
 from training.model import Params, fit
 from training.outcomes import OutcomeError
+from training.registry import Record
 from training.train import Trained, TrainingRun, fingerprint, train
 
 EARLY = date(2026, 1, 15)
@@ -116,6 +121,73 @@ def test_too_few_outcomes_is_an_answer_with_counts(company: Company, tmp_path: P
     assert found.rows > 0
     assert found.unmatured > 0
     assert f"churn: 0 outcomes in {found.rows} rows are not enough" in found.refused[0]
+
+
+@pytest.fixture(scope="module")
+def living(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The company's terms, and use of the product by accounts that stayed only."""
+    told = tables_of(company)
+    left = company.data.frame.loc[company.data.frame["churn"].astype(bool), "account_id"]
+    used = told["usage"][~told["usage"]["account_id"].isin(left)].groupby("account_id").head(200)
+    kept = {"accounts": told["accounts"], "subscriptions": told["subscriptions"], "usage": used}
+    return written(kept, tmp_path_factory.mktemp("living"))
+
+
+def test_tables_that_know_the_outcome_are_not_learnt_from(company: Company, living: Path, tmp_path: Path) -> None:
+    warehouse = open_warehouse(str(living), loaded_on=LOADED_ON)
+    churn, expansion = train(warehouse, company.run, tmp_path / "home")
+    warehouse.close()
+    for one in (churn, expansion):
+        assert (one.version, one.model, one.backtest) == (None, None, None)
+        assert one.rows > 0
+        assert "--allow-leaks" in one.refused[-1]
+    assert churn.refused[0].startswith("usage has rows of an account")
+    assert "where churn followed" in churn.refused[0]
+    assert "usage seems to know churn" in expansion.refused
+    assert not list((tmp_path / "home").glob("models/*"))
+
+
+def test_a_leak_that_is_allowed_stands_in_the_record_and_on_the_card(
+    company: Company, living: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records: list[Record] = []
+
+    def registered(home: Path, record: Record) -> str:
+        records.append(record)
+        return home.name
+
+    monkeypatch.setattr(training.train, "register", registered)
+    warehouse = open_warehouse(str(living), loaded_on=LOADED_ON)
+    (one,) = train(warehouse, replace(company.run, outcomes=("churn",), allow_leaks=True), tmp_path / "home")
+    warehouse.close()
+    assert one.version == "home"
+    (record,) = records
+    assert (record.params["allow_leaks"], record.params["leaks"]) == (True, "usage")
+    card = str(record.files["card.md"])
+    assert "**Trained on tables that seem to know the outcome:** churn: usage has rows of an account" in card
+    assert "seem to know the outcome" in str(record.files["card.html"])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_command_refuses_a_leak_with_status_one_and_says_what_to_do(
+    company: Company,
+    living: Path,
+    tmp_path: Path,
+    form: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["train", living, "--until", UNTIL, "--outcome", "churn", "--home", tmp_path / "home"]
+    monkeypatch.setattr(sys, "argv", ["tenure", *map(str, words), *(["--json"] if form == "json" else [])])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    told = json.loads(said.out)[0]["refused"] if form == "json" else said.out
+    assert "usage has rows of an account" in str(told)
+    assert "--allow-leaks" in str(told)
+    assert "Traceback" not in said.err
+    assert company.trained["churn"].version is not None
 
 
 def test_an_unknown_outcome_is_refused_before_any_work(tmp_path: Path) -> None:

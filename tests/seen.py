@@ -1,0 +1,176 @@
+"""What plain loops see of a world on a date: the rows known by then, dates as ages, and what rows say of one another.
+
+It is the ground that the oracle stands on (`tests/oracle.py`); no engine has a part in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from features.sentiment import Reading, read
+from features.source import Column, Kind, Source
+from features.sources import SOURCES
+from tests.worlds import World
+
+Row: TypeAlias = dict[str, Any]
+"""A row of a source: a plain value, or None, by column."""
+
+TEXTS = {"tickets": "text", "surveys": "comment"}
+
+
+def seen_by(tables: World, as_of: date) -> dict[str, list[Row]]:
+    """The rows known before a date, by source, with what other rows known by then say of them."""
+    seen = {name: seen_on(SOURCES[name], tables, as_of) for name in SOURCES}
+    for source, columns in TOLD.items():
+        for row in seen[source]:
+            row |= {name: told.says(row, of(row["account_id"], seen[told.by])) for name, told in columns.items()}
+    return seen
+
+
+def seen_on(source: Source, tables: World, as_of: date) -> list[Row]:
+    """The rows of a source that were known before a date, with dates as ages and nothing in them learnt later."""
+    midnight = datetime.combine(as_of, time())
+    return [observed(row, source, midnight) for row in rows_of(source, tables) if row["known_at"] < midnight]
+
+
+def rows_of(source: Source, tables: World) -> list[Row]:
+    """All rows of a source as handed over, with the defaults of SOURCES filled in."""
+    rows = []
+    for told in tables.get(source.name, pd.DataFrame()).to_dict("records"):
+        row = {column.name: plain(told.get(column.name), column) for column in source.columns}
+        if row["known_at"] is None:
+            row["known_at"] = row[source.event] if source.event else known_since(row["account_id"], tables)
+        if source.name == "subscriptions" and row["ended_known_at"] is None:
+            row["ended_known_at"] = row["ended_on"]
+        rows.append(row)
+    return rows
+
+
+def known_since(account: str, tables: World) -> datetime:
+    """When an account was first known: so long is known what has no clock of its own."""
+    versions = of(account, rows_of(SOURCES["accounts"], tables))
+    first: datetime = min(version["known_at"] for version in versions)
+    return first
+
+
+def plain(cell: Any, column: Column) -> Any:
+    """A cell of a frame as a plain value of its column's kind, or None."""
+    if pd.isna(cell) or cell == "":
+        return column.default
+    match column.kind:
+        case Kind.TIME:
+            return pd.Timestamp(cell).to_pydatetime()
+        case Kind.NUMBER:
+            return float(cell)
+        case Kind.FLAG:
+            return cell if isinstance(cell, bool) else cell == "yes"
+        case _:
+            return str(cell)
+
+
+def observed(row: Row, source: Source, midnight: datetime) -> Row:
+    """A row as seen at a midnight: a value learnt then or later is null, a date an age in whole days."""
+    known = {name: value for name, value in row.items() if is_learnt(source.column(name), row, midnight)}
+    event = row[source.event or "known_at"]
+    seen: Row = {"event_age": age(event, midnight), "instant": (midnight - event) // timedelta(seconds=1)}
+    for column in source.columns:
+        value = known.get(column.name)
+        seen[seen_as(column)] = age(value, midnight) if isinstance(value, datetime) else value
+    if source.name in TEXTS:
+        text = TEXTS[source.name]
+        reading = read(seen[text])
+        for field in fields(Reading):
+            seen[f"{text}_{field.name}"] = reading and getattr(reading, field.name)
+    return seen
+
+
+def seen_as(column: Column) -> str:
+    return column.age if column.kind is Kind.TIME else column.name
+
+
+def is_learnt(column: Column, row: Row, midnight: datetime) -> bool:
+    learnt = row[column.learnt_at] if column.learnt_at else row["known_at"]
+    return learnt is not None and learnt < midnight
+
+
+def age(moment: datetime, midnight: datetime) -> int:
+    """Whole days of the calendar: yesterday is 1, whatever the hour."""
+    return (midnight.date() - moment.date()).days
+
+
+def of(account: str, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["account_id"] == account]
+
+
+# What other rows, and the row itself, say of a row.
+
+
+def end_age(term: Row, _: list[Row]) -> int | None:
+    """A term ends when it actually stopped; else on its last day, unless it renews by itself."""
+    if term["ended_age"] is not None:
+        return int(term["ended_age"])
+    return None if term["auto_renew"] else term["ends_age"]
+
+
+def strength(signal: Row, _: list[Row]) -> float | None:
+    """What a signal states as a number; words have no strength."""
+    return float(signal["value"]) if re.fullmatch(r"[0-9]+([.][0-9]+)?", signal["value"] or "") else None
+
+
+def entitled(use: Row, entitlements: list[Row]) -> bool | None:
+    """Whether the account may use the feature; null where nobody says so."""
+    return any(one["feature"] == use["feature"] for one in entitlements) or None
+
+
+def critical(use: Row, entitlements: list[Row]) -> bool | None:
+    """Whether the feature is one that bears the account's value; null where nobody says so."""
+    return any(one["feature"] == use["feature"] and one["critical"] for one in entitlements) or None
+
+
+def paid_age(_: Row, terms: list[Row]) -> int | None:
+    """How long ago the account's first paid day was."""
+    return max((term["starts_age"] for term in terms if term["arr"] > 0), default=None)
+
+
+def role(row: Row, contacts: list[Row]) -> str | None:
+    """What the person spoken of is to the account."""
+    return next((one["role"] for one in contacts if one["contact_id"] == row["contact_id"]), None)
+
+
+def met_age(contact: Row, touchpoints: list[Row]) -> int | None:
+    """How long ago the person last answered or came."""
+    mine = [one for one in touchpoints if one["contact_id"] == contact["contact_id"]]
+    return min((one["event_age"] for one in mine if one["two_way"] or one["attended"]), default=None)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A column that rows get from the account's rows of the source `by`, which must have `reads`; they need `own`."""
+
+    says: Callable[[Row, list[Row]], Any]
+    by: str
+    own: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
+TOLD: Mapping[str, Mapping[str, Told]] = {
+    "subscriptions": {"end_age": Told(end_age, "subscriptions")},
+    "signals": {"strength": Told(strength, "signals", own=("value",))},
+    "usage": {
+        "critical": Told(critical, "entitlements", own=("feature",), reads=("critical",)),
+        "entitled": Told(entitled, "entitlements", own=("feature",)),
+        "paid_age": Told(paid_age, "subscriptions"),
+    },
+    "surveys": {
+        "role": Told(role, "contacts", own=("contact_id",), reads=("role",)),
+        "paid_age": Told(paid_age, "subscriptions"),
+    },
+    "touchpoints": {"role": Told(role, "contacts", own=("contact_id",), reads=("role",))},
+    "contacts": {"met_age": Told(met_age, "touchpoints", reads=("contact_id", "two_way", "attended"))},
+}

@@ -1,0 +1,198 @@
+"""Sources that cannot both be right are counted, with the accounts concerned and the cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from features.warehouse import Warehouse
+from tests.worlds import opened, world
+from training.contradictions import Contradiction, contradictions_in, refusals
+
+SUBSCRIPTIONS = """
+    subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | notice_at | ended_on | arr
+    s1              | a          | -400d    | -400d     | -100d   | no         |           |          | 1200
+    s2              | b          | -400d    | -400d     | -100d   | yes        | -120d     | -100d    | 1200
+"""
+
+
+def by_name(warehouse: Warehouse) -> dict[str, Contradiction]:
+    return {found.name: found for found in contradictions_in(warehouse)}
+
+
+def test_usage_outside_of_every_term_contradicts_the_contracts(tmp_path: Path) -> None:
+    usage = """
+        account_id | event_at
+        a          | -401d
+        a          | -400d
+        a          | -200d
+        a          | -50d
+        b          | -101d
+        b          | -50d
+    """
+    warehouse = opened(world(subscriptions=SUBSCRIPTIONS, usage=usage), tmp_path)
+    found = by_name(warehouse)["usage outside subscriptions"]
+    assert (found.rows, found.of, found.examples) == (3, 6, ("a", "b"))
+    assert refusals([found]) == ["usage on days without a running term: 50% (3 of 6)"]
+    warehouse.close()
+
+
+def test_tickets_before_the_first_term_contradict_the_contracts(tmp_path: Path) -> None:
+    tickets = "ticket_id | account_id | event_at\nt1 | a | -401d\nt2 | a | -400d\nt3 | b | -10d"
+    warehouse = opened(world(subscriptions=SUBSCRIPTIONS, tickets=tickets), tmp_path)
+    found = by_name(warehouse)["tickets before sign-up"]
+    assert (found.rows, found.of, found.examples) == (1, 3, ("a",))
+    warehouse.close()
+
+
+def test_a_notice_after_its_term_or_on_one_that_never_ends_contradicts_it(tmp_path: Path) -> None:
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | notice_at | ended_on | arr
+        fine            | a          | -400d    | -400d     | -100d   | yes        | -120d     | -100d    | 1200
+        after its end   | b          | -400d    | -400d     | -100d   | no         | -50d      |          | 1200
+        endless         | c          | -400d    | -400d     | -100d   | yes        | -120d     |          | 1200
+        before it       | d          | -400d    | -300d     | -100d   | no         | -350d     |          | 1200
+        no notice       | e          | -400d    | -300d     |         |            |           |          | 1200
+    """
+    warehouse = opened(world(subscriptions=terms), tmp_path)
+    found = by_name(warehouse)["notice against the term"]
+    assert (found.rows, found.of) == (3, 4)
+    warehouse.close()
+
+
+def test_few_contradictions_are_told_and_forgiven() -> None:
+    few, many = Contradiction("x", 25, 100, "some rows"), Contradiction("x", 26, 100, "some rows")
+    assert refusals([few]) == []
+    assert refusals([few, many]) == ["some rows: 26% (26 of 100)"]
+    assert Contradiction("x", 0, 0, "no row at all").share == 0.0
+
+
+def test_only_contradictions_about_who_pays_when_refuse_a_training() -> None:
+    assert refusals([Contradiction("x", 100, 100, "some rows", labels=False)]) == []
+
+
+ENDED = """
+    subscription_id | account_id | known_at | starts_on | ended_on | arr | seats | product
+    s1              | a          | -400d    | -400d     | -200d    | 100 | 2     | crm
+    s2              | b          | -400d    | -400d     |          | 100 | 2     | crm
+"""
+
+
+def test_use_that_goes_on_long_after_the_last_term_denies_its_end(tmp_path: Path) -> None:
+    used = ["a | -300d"] + [f"a | -{139 - i}d" for i in range(5)] + ["b | -1d"]
+    warehouse = opened(world(subscriptions=ENDED, usage="account_id | event_at\n" + "\n".join(used)), tmp_path)
+    found = by_name(warehouse)["usage after churn"]
+    assert (found.rows, found.of, found.examples) == (1, 1, ("a",))
+    assert "a renewal may be missing" in found.cure
+    warehouse.close()
+
+
+@pytest.mark.parametrize("days", [(140,) * 9, (139, 138, 137, 136)])
+def test_use_soon_after_an_end_or_on_few_days_is_an_export(tmp_path: Path, days: tuple[int, ...]) -> None:
+    used = "account_id | event_at\n" + "\n".join(f"a | -{day}d" for day in days)
+    warehouse = opened(world(subscriptions=ENDED, usage=used), tmp_path)
+    found = by_name(warehouse)["usage after churn"]
+    assert (found.rows, found.of, found.examples) == (0, 1, ())
+    warehouse.close()
+
+
+TWICE = """
+    subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | ended_on | notice_at | arr | product
+    replaced        | a          | -400d    | -400d     | -35d    | no         | -200d    |           | 100 | crm
+    replacing       | a          | -200d    | -200d     |         | no         |          |           | 120 | crm
+    ended           | b          | -400d    | -400d     |         | no         | -200d    |           | 100 | crm
+    runs on         | b          | -300d    | -300d     |         | no         |          |           | 100 | crm
+    other product   | c          | -400d    | -400d     |         | no         | -200d    |           | 100 | crm
+    its neighbour   | c          | -400d    | -400d     |         | no         |          |           | 100 | mail
+    under notice    | d          | -400d    | -400d     | -10d    | no         |          | -90d      | 100 | crm
+    renewed by whom | d          | -400d    | -400d     |         | no         |          |           | 100 | crm
+"""
+
+
+def test_a_term_that_is_over_while_its_twin_runs_on_contradicts_it(tmp_path: Path) -> None:
+    warehouse = opened(world(subscriptions=TWICE), tmp_path)
+    found = by_name(warehouse)["churn flag against ARR"]
+    assert (found.rows, found.of, found.examples) == (2, 4, ("b", "d"))
+    warehouse.close()
+
+
+def test_more_users_than_five_a_seat_are_somebody_elses(tmp_path: Path) -> None:
+    used = [f"b | -1d | u{i}" for i in range(11)] + ["b | -1d |", "a | -40d | u1"]
+    usage = "account_id | event_at | user_id\n" + "\n".join(used)
+    warehouse = opened(world(subscriptions=ENDED, usage=usage), tmp_path / "many")
+    found = by_name(warehouse)["seats used beyond seats paid"]
+    assert (found.rows, found.of, found.examples) == (1, 1, ("b",))
+    assert not found.labels
+    warehouse.close()
+    warehouse = opened(world(subscriptions=ENDED, usage=usage.replace("u10", "u9")), tmp_path / "ten")
+    assert by_name(warehouse)["seats used beyond seats paid"].rows == 0
+    warehouse.close()
+
+
+def test_bills_while_nothing_is_paid_for_are_counted_but_not_credits(tmp_path: Path) -> None:
+    invoices = """
+        invoice_id | account_id | event_at | amount | kind
+        in advance | a          | -420d    | 10     | subscription
+        running    | a          | -300d    | 10     |
+        trailing   | a          | -150d    | 10     | overage
+        late       | a          | -100d    | 10     | subscription
+        credited   | a          | -100d    | 10     | credit
+        negative   | a          | -100d    | -10    | subscription
+    """
+    warehouse = opened(world(accounts="account_id | known_at\na | -500d\nb | -500d", subscriptions=ENDED,
+                             invoices=invoices), tmp_path)  # fmt: skip
+    found = by_name(warehouse)["invoices without a term"]
+    assert (found.rows, found.of, found.examples) == (1, 4, ("a",))
+    warehouse.close()
+
+
+def test_answers_long_after_the_last_term_are_counted(tmp_path: Path) -> None:
+    surveys = """
+        survey_id | account_id | event_at | answered_at
+        q1        | a          | -300d    | -299d
+        q2        | a          | -150d    | -150d
+        q3        | a          | -200d    | -100d
+        q4        | a          | -100d    |
+        q5        | b          | -10d     | -9d
+    """
+    warehouse = opened(world(subscriptions=ENDED, surveys=surveys), tmp_path)
+    found = by_name(warehouse)["answers after churn"]
+    assert (found.rows, found.of, found.examples) == (1, 4, ("a",))
+    warehouse.close()
+
+
+def test_whoever_answers_though_all_have_left_is_unknown(tmp_path: Path) -> None:
+    contacts = """
+        contact_id | account_id | event_at | left_at
+        c1         | a          | -300d    | -200d
+        c2         | a          | -300d    | -100d
+        c3         | b          | -300d    | -100d
+        c4         | b          | -300d    |
+    """
+    touchpoints = """
+        touchpoint_id | account_id | event_at | two_way
+        p1            | a          | -80d     | yes
+        p2            | a          | -60d     | no
+        p3            | b          | -60d     | yes
+    """
+    told = world(contacts=contacts, touchpoints=touchpoints)
+    warehouse = opened(told, tmp_path / "none")
+    assert by_name(warehouse)["everybody left, yet they answer"].rows == 0
+    warehouse.close()
+    warehouse = opened(world(contacts=contacts, touchpoints=touchpoints.replace("| no", "| yes")), tmp_path / "one")
+    found = by_name(warehouse)["everybody left, yet they answer"]
+    assert (found.rows, found.of, found.examples) == (1, 2, ("a",))
+    warehouse.close()
+
+
+def test_a_world_of_two_tables_has_nothing_to_contradict(tmp_path: Path) -> None:
+    warehouse = opened(world(), tmp_path)
+    assert contradictions_in(warehouse) == []
+    warehouse.close()
+
+
+def test_every_contradiction_that_is_found_comes_with_a_cure(tmp_path: Path) -> None:
+    warehouse = opened(world(subscriptions=TWICE, usage="account_id | event_at\na | -900d"), tmp_path, bad_share=1)
+    assert all(found.cure for found in contradictions_in(warehouse))
+    warehouse.close()

@@ -1,0 +1,266 @@
+"""Whatever seems to know an outcome is found and named; what an honest company shows is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.catalogue import CATALOGUE
+from features.feature import Unit
+from features.warehouse import open_warehouse
+from tests.conftest import LOADED_ON, Company
+from tests.worlds import World, opened, world
+from training.clocks import odd_clocks
+from training.dataset import Dataset
+from training.leaks import Leak, auc_of, fates, leaks_in, leaks_of, refusals, states_an_end
+
+
+@pytest.fixture(scope="module")
+def tables(company: Company) -> World:
+    return {file.stem: pd.read_parquet(file) for file in company.folder.glob("*.parquet")}
+
+
+Hunt = Callable[..., list[Leak]]
+
+
+@pytest.fixture
+def hunt(company: Company, tables: World, tmp_path: Path) -> Hunt:
+    """The leaks of the company's rows and outcomes, with some of its tables written otherwise."""
+
+    def found(**planted: pd.DataFrame) -> list[Leak]:
+        told = {name: tables[name] for name in ("accounts", "subscriptions")} | planted
+        warehouse = opened(told, tmp_path / "planted", loaded_on=LOADED_ON)
+        leaks = leaks_of(warehouse, company.data)
+        warehouse.close()
+        return leaks
+
+    return found
+
+
+@pytest.fixture(scope="module")
+def left(company: Company) -> pd.DataFrame:
+    """The accounts that churned: `account_id` and `on`, the day after the last date on which they were asked."""
+    fate = fates(company.data, "churn")
+    gone = fate[fate["happened"] == 1]
+    return pd.DataFrame({"account_id": gone["account_id"], "on": gone["until"] + pd.Timedelta(days=1)})
+
+
+def named(leaks: list[Leak], outcome: str = "churn") -> set[str]:
+    return {leak.feature for leak in leaks if leak.outcome == outcome and leak.refuses}
+
+
+def test_an_honest_company_leaks_nothing(company: Company) -> None:
+    warehouse = open_warehouse(str(company.folder), loaded_on=LOADED_ON)
+    assert leaks_of(warehouse, company.data) == []
+    warehouse.close()
+
+
+def test_bills_of_accounts_that_left_are_missed(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
+    """A billing export that keeps only the living; one finding a table, not one a feature."""
+    bills = tables["invoices"]
+    found = hunt(invoices=bills[~bills["account_id"].isin(left["account_id"])])
+    (leak,) = [leak for leak in found if leak.outcome == "churn"]
+    assert (leak.feature, leak.kind, leak.source, leak.refuses) == ("invoices", "coverage", "invoices", True)
+    assert "less often where churn followed" in leak.words
+    assert "keep only accounts that stayed" in leak.words
+    assert leak.figure < -0.8
+
+
+def test_use_of_living_accounts_only_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
+    used = tables["usage"]
+    used = used[~used["account_id"].isin(left["account_id"])].groupby("account_id").head(50)
+    found = hunt(usage=used)
+    assert "usage" in named(found)
+    assert {leak.source for leak in found if leak.outcome == "churn"} == {"usage"}
+
+
+def test_a_report_written_at_the_stop_and_dated_back_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
+    """Among honest reports of the same kind, by what they say."""
+    before = left["on"] - pd.Timedelta(days=30)
+    backdated = pd.DataFrame(
+        {
+            "signal_id": "exit/" + left["account_id"],
+            "account_id": left["account_id"],
+            "event_at": before,
+            "known_at": before,
+            "kind": "consolidation",
+            "note": "cancelled, see exit interview",
+        }
+    )
+    (leak,) = hunt(signals=pd.concat([tables["signals"], backdated], ignore_index=True))
+    assert (leak.feature, leak.outcome, leak.kind) == ("signals.note", "churn", "word")
+    assert "says 'cancelled, see exit interview' of 27 accounts, and churn followed for 27 of them (100%" in leak.words
+    assert "written after the fact" in leak.words
+
+
+def test_a_table_of_reports_on_those_who_left_is_found_as_a_table(hunt: Hunt, left: pd.DataFrame) -> None:
+    dated = left["on"] - pd.Timedelta(days=50)
+    rows = pd.DataFrame({"signal_id": left["account_id"], "account_id": left["account_id"], "event_at": dated})
+    found = hunt(signals=rows.assign(kind="reorganisation"))
+    (leak,) = [leak for leak in found if leak.outcome == "churn"]
+    assert leak.feature == "signals"
+    assert "has rows of 27 accounts" in leak.words
+
+
+def test_a_category_set_after_the_fact_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
+    """Tickets of the last half year before a stop, filed anew once the account had left."""
+    tickets = tables["tickets"].merge(left, on="account_id", how="left")
+    late = tickets["event_at"] > tickets["on"] - pd.Timedelta(days=180)
+    tickets["category"] = tickets["category"].where(~late, "churn risk")
+    (leak,) = hunt(tickets=tickets.drop(columns="on"))
+    assert (leak.feature, leak.outcome) == ("tickets.category", "churn")
+    assert "says 'churn risk'" in leak.words
+    assert "leave the column out" in leak.words
+
+
+def test_an_owner_given_to_accounts_once_they_left_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
+    accounts = tables["accounts"]
+    accounts = accounts.assign(owner=accounts["owner"].mask(accounts["account_id"].isin(left["account_id"]), "nobody"))
+    assert named(hunt(accounts=accounts)) == {"accounts.owner"}
+
+
+def test_a_word_said_after_the_last_date_asked_is_no_leak(hunt: Hunt, left: pd.DataFrame) -> None:
+    """An exit interview that is known when it is held, after the stop, shows in no row of the history."""
+    rows = pd.DataFrame(
+        {"signal_id": left["account_id"], "account_id": left["account_id"], "event_at": left["on"], "kind": "budget"}
+    )
+    assert [leak for leak in hunt(signals=rows) if leak.refuses] == []
+
+
+def planted(data: Dataset, **columns: Any) -> list[Leak]:
+    return leaks_in(replace(data, frame=data.frame.assign(**columns)), ("churn",))
+
+
+def test_a_value_that_knows_the_outcome_is_found(company: Company) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, len(company.data.frame))
+    found = planted(company.data, nps_last=company.data.frame["churn"].astype(float) + noise)
+    (leak,) = [leak for leak in found if leak.refuses]
+    assert (leak.feature, leak.source, leak.kind) == ("nps_last", "surveys", "value")
+    assert "alone ranks churn with ROC-AUC 1.000" in leak.words
+    assert "surveys" in leak.words
+
+
+def test_a_value_that_is_wiped_where_the_outcome_followed_is_found(company: Company) -> None:
+    churned = company.data.frame["churn"].astype(bool).to_numpy()
+    found = planted(
+        company.data,
+        seats=company.data.frame["seats"].mask(churned),
+        region=company.data.frame["region"].mask(churned),
+    )
+    assert {"seats", "region"} == named(found)
+    assert all("is known 100% less often where churn followed" in leak.words for leak in found)
+
+
+def test_a_term_without_an_agreed_end_is_a_fact_of_the_contract(company: Company) -> None:
+    churned = company.data.frame["churn"].astype(bool).to_numpy()
+    ends = [name for name, feature in CATALOGUE.items() if states_an_end(feature)]
+    assert {"days_to_renewal", "term_days"} <= set(ends)
+    assert "seats" not in ends
+    assert planted(company.data, **{name: company.data.frame[name].mask(churned) for name in ends}) == []
+
+
+def test_what_is_missing_of_the_young_is_not_held_against_those_who_leave_young(company: Company) -> None:
+    """Like is compared with like: here all leave young, and the young have no answers yet."""
+    frame = company.data.frame
+    young = (frame["tenure_days"] <= 365).to_numpy()
+    random = np.random.default_rng(1)
+    answered = np.where(young, np.nan, random.normal(0, 1, len(frame)))
+    churn = pd.array(young & (random.random(len(frame)) < 0.2), dtype="boolean")
+    assert named(planted(company.data, churn=churn, nps_mean_365d=answered)) == set()
+
+
+def test_work_that_comes_before_its_result_is_no_leak(company: Company) -> None:
+    """Nine in ten expansions have had a talk: known more often where it followed, and honest."""
+    random = np.random.default_rng(2)
+    happened = company.data.frame["churn"].astype(bool).to_numpy()
+    talked = random.random(len(happened)) < np.where(happened, 0.9, 0.2)
+    assert named(planted(company.data, nps_last=np.where(talked, random.random(len(happened)), np.nan))) == set()
+
+
+def test_what_tells_the_fate_long_before_is_told_but_proves_nothing(company: Company) -> None:
+    frame = company.data.frame
+    fated = frame["account_id"].isin(frame["account_id"].unique()[::5])
+    churn = pd.array(fated & (frame["as_of"] == frame["as_of"].max()), dtype="boolean")
+    hours = np.random.default_rng(3).normal(0, 1, len(frame)) + 4 * fated.to_numpy()
+    (leak,) = [leak for leak in planted(company.data, churn=churn, days_to_resolve_90d=hours) if leak.kind == "fate"]
+    assert (leak.feature, leak.source, leak.refuses) == ("days_to_resolve_90d", "tickets", False)
+    assert "more than 90 days ahead" in leak.words
+    assert refusals([leak]) == []
+
+
+def test_too_few_outcomes_say_nothing(company: Company) -> None:
+    few = np.zeros(len(company.data.frame), dtype=bool)
+    few[:19] = True
+    known = company.data.frame["nps_last"].where(~few)
+    assert planted(company.data, churn=pd.array(few, dtype="boolean"), nps_last=known) == []
+
+
+def test_the_area_under_the_curve_is_that_of_others(company: Company) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    happened = company.data.frame["churn"].astype(bool).to_numpy()
+    for name in ("events_28d", "tickets_90d", "arr"):
+        assert CATALOGUE[name].unit is not Unit.CATEGORY
+        values = company.data.frame[name].astype(float)
+        auc = roc_auc_score(happened, values)
+        assert auc_of(values, happened) == pytest.approx(max(auc, 1 - auc))
+
+
+# Clocks
+
+
+def clocks(tables: World, folder: Path) -> dict[str, str]:
+    warehouse = opened(tables, folder)
+    found = {odd.what: odd.words for odd in odd_clocks(warehouse, 40)}
+    warehouse.close()
+    return found
+
+
+def many(since: int = 30, known: str = "", count: int = 50) -> str:
+    header = "ticket_id | account_id | event_at" + (" | known_at" if known else "")
+    rows = [f"t{i} | a{i} | -{since + i}d" + (f" | {known}" if known else "") for i in range(count)]
+    return "\n".join([header, *rows])
+
+
+def terms(count: int = 50) -> str:
+    rows = [f"s{i} | a{i} | -{200 + i}d | -{200 + i}d | 1200" for i in range(count)]
+    return "\n".join(["subscription_id | account_id | known_at | starts_on | arr", *rows])
+
+
+def test_a_table_known_on_the_day_of_its_export_is_named_and_refuses_nothing(tmp_path: Path) -> None:
+    found = clocks(world(tickets=many(known="-3d"), subscriptions=terms()), tmp_path)
+    assert "is 2026-05-29 in 100% of 50 rows" in found["tickets.known_at"]
+    assert "leave known_at out" in found["tickets.known_at"]
+
+
+def test_rows_known_when_they_happen_are_honest_though_other_tables_lag(tmp_path: Path) -> None:
+    """Accounts that were all entered at once, as this world's are, are named; its tickets and terms are not."""
+    assert set(clocks(world(tickets=many(), subscriptions=terms()), tmp_path)) == {"accounts.known_at"}
+
+
+def test_a_company_that_opened_on_one_day_is_no_export(tmp_path: Path) -> None:
+    assert clocks(world(tickets=many()), tmp_path) == {}
+
+
+def test_few_rows_of_one_day_say_nothing(tmp_path: Path) -> None:
+    assert clocks(world(tickets=many(known="-3d", count=39)), tmp_path) == {}
+
+
+def test_a_value_learnt_with_its_row_is_named(tmp_path: Path) -> None:
+    text = many().replace("| event_at", "| event_at | rated_at | rating")
+    lines = [line if not i else f"{line} | {line.split('|')[2]} | 3" for i, line in enumerate(text.splitlines())]
+    found = clocks(world(tickets="\n".join(lines), subscriptions=terms()), tmp_path)
+    assert "a ticket's rating was known when it was opened" in found["tickets.rated_at"]
+
+
+def test_a_value_whose_moment_of_learning_is_not_given_is_never_shown(tmp_path: Path) -> None:
+    """No leak, but blindness: the audit lists the column as missing and its features as blind."""
+    rated = many().replace("| event_at", "| event_at | rating")
+    lines = [line if not i else f"{line} | 3" for i, line in enumerate(rated.splitlines())]
+    assert "tickets.rated_at" not in clocks(world(tickets="\n".join(lines), subscriptions=terms()), tmp_path)

@@ -1,0 +1,274 @@
+"""Sources that cannot both be right about the same account: how often, of whom, and what would mend it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from features.revenue import GRACE_DAYS
+from features.warehouse import Warehouse
+
+WORST_SHARE = 0.25
+"""A contradiction about who pays when, in more than this share of rows, makes the tables unusable: no label from them
+is true."""
+MANY_SEATS = 5
+"""So many different users a seat in four weeks are another account's users, or seats that were never entered."""
+LONG_GONE_DAYS = 30 + GRACE_DAYS
+"""Use, answers and bills trail a stop by a month or so; later than this after it, they deny it."""
+USED_DAYS = 5
+"""Use on so many days long after a stop is use; on fewer it is somebody fetching an export."""
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two sources that cannot both be right: `rows` of `of` rows, in words, with the accounts most concerned.
+
+    `labels`: it makes the outcomes themselves doubtful, so that too much of it refuses a training.
+    """
+
+    name: str
+    rows: int
+    of: int
+    words: str
+    examples: tuple[str, ...] = ()
+    cure: str = ""
+    labels: bool = True
+
+    @property
+    def share(self) -> float:
+        return self.rows / self.of if self.of else 0.0
+
+
+def contradictions_in(warehouse: Warehouse) -> list[Contradiction]:
+    """Every pair of sources that disagree about the same account, each counted by the engine in one grouped pass."""
+    return [
+        _counted(warehouse, per_account, Contradiction(name, 0, 0, words, (), cure, labels))
+        for name, labels, words, cure, per_account in _all(warehouse)
+    ]
+
+
+def refusals(contradictions: list[Contradiction]) -> list[str]:
+    """The contradictions too large to learn from, in words."""
+    return [
+        f"{found.words}: {found.share:.0%} ({found.rows:,} of {found.of:,})"
+        for found in contradictions
+        if found.labels and found.share > WORST_SHARE
+    ]
+
+
+def _counted(warehouse: Warehouse, per_account: ir.Table, blank: Contradiction) -> Contradiction:
+    """`per_account`: `account_id`, `bad` and `rows`. One query: sums over all, and the worst accounts."""
+    summed = per_account.mutate(all_bad=per_account.bad.sum().over(), all_rows=per_account["rows"].sum().over())
+    worst: pd.DataFrame = warehouse.engine.frame(
+        summed.order_by([summed.bad.desc(), summed.account_id]).limit(EXAMPLES)
+    )
+    if worst.empty:
+        return blank
+    return Contradiction(
+        blank.name,
+        int(worst["all_bad"].iloc[0]),
+        int(worst["all_rows"].iloc[0]),
+        blank.words,
+        tuple(str(account) for account in worst.loc[worst["bad"] > 0, "account_id"]),
+        blank.cure,
+        blank.labels,
+    )
+
+
+Found = tuple[str, bool, str, str, ir.Table]
+
+
+def _all(warehouse: Warehouse) -> Iterator[Found]:
+    """(name, whether it concerns labels, words, cure, per account: bad and all rows) of what can be asked."""
+    tables = warehouse.tables
+    terms = tables["subscriptions"].mutate(end=_end(tables["subscriptions"]))
+    if "usage" in tables:
+        yield (
+            *("usage outside subscriptions", True, "usage on days without a running term"),
+            "check that terms are complete and usage carries the account that pays, not a trial or another account",
+            _usage_outside(tables["usage"], terms),
+        )
+        yield (
+            *("usage after churn", True, "accounts without a term that go on using the product"),
+            "check the ends of their terms: a renewal may be missing",
+            _usage_after(tables["usage"], terms),
+        )
+    if "tickets" in tables:
+        yield (
+            *("tickets before sign-up", True, "tickets opened before the account's first term"),
+            "check the starts of terms and the account ids of tickets",
+            _tickets_before(tables["tickets"], terms),
+        )
+    if "notice_at" in terms.columns:
+        yield (
+            "notice against the term", True, "notices of cancellation outside their term, or on a term that never ends",
+            "give the term its end, and notice_at the day on which notice was given",
+            _notice_against(terms),
+        )  # fmt: skip
+    if "product" in terms.columns:
+        yield (
+            "churn flag against ARR", True, "terms ended or under notice while another of the same product runs on",
+            "end the superseded term where the next one begins, or take back its end",
+            _flag_against_arr(terms),
+        )  # fmt: skip
+    if "usage" in tables and "seats" in terms.columns and "user_id" in tables["usage"].columns:
+        yield (
+            "seats used beyond seats paid", False, f"accounts with more than {MANY_SEATS} users a seat in four weeks",
+            "check subscriptions.seats, and that user_id names a person, not a session or a device",
+            _seats_beyond(tables["usage"], terms, warehouse),
+        )  # fmt: skip
+    if "invoices" in tables:
+        yield (
+            "invoices without a term", False, "bills while nothing is paid for",
+            "check that terms are complete, and that credits are told apart by invoices.kind",
+            _invoices_without(tables["invoices"], terms),
+        )  # fmt: skip
+    if "surveys" in tables and "answered_at" in tables["surveys"].columns:
+        yield (
+            "answers after churn", False, f"survey answers later than {LONG_GONE_DAYS} days after the last term",
+            "check the ends of terms and the account ids of surveys",
+            _answers_after(tables["surveys"], terms),
+        )  # fmt: skip
+    people, talks = tables.get("contacts"), tables.get("touchpoints")
+    if people is not None and "left_at" in people.columns and talks is not None and "two_way" in talks.columns:
+        yield (
+            "everybody left, yet they answer", False, "accounts that answer though every known contact has left",
+            "add the contacts that are missing, or mend contacts.left_at",
+            _nobody_there(people, talks),
+        )  # fmt: skip
+
+
+def _end(terms: ir.Table) -> ir.Value:
+    """When a term stops paying, as the whole table has it (SOURCES); null: never."""
+    never = ibis.null("timestamp")
+    ended = terms.ended_on if "ended_on" in terms.columns else never
+    ends = terms.ends_on if "ends_on" in terms.columns else never
+    renews = terms.auto_renew.fill_null(False) if "auto_renew" in terms.columns else ibis.literal(False)
+    return ibis.cases((ended.notnull(), ended), (~renews, ends))
+
+
+def _outside(days: ir.Table, terms: ir.Table, slack: int = 0) -> ir.Table:
+    """Rows (`account_id`, `day`, `rows`) as per-account counts: `bad` lie on days without a term, give or take
+    `slack` days."""
+    paid = terms.select(paid_id="account_id", since=terms.starts_on.date(), until=terms.end.date())
+    near = ibis.interval(days=slack)
+    outside = days.anti_join(
+        paid,
+        [
+            days.account_id == paid.paid_id,
+            days.day >= (paid.since - near).cast("date"),
+            paid.until.isnull() | (days.day <= (paid.until + near).cast("date")),
+        ],
+    )
+    every = days.group_by("account_id").agg(rows=days["rows"].sum())
+    wrong = outside.group_by(out_id=outside.account_id).agg(bad=outside["rows"].sum())
+    joined = every.left_join(wrong, every.account_id == wrong.out_id)
+    return joined.select("account_id", "rows", bad=joined.bad.fill_null(0))
+
+
+def _usage_outside(usage: ir.Table, terms: ir.Table) -> ir.Table:
+    daily = usage.group_by("account_id", day=usage.event_at.date()).agg(rows=ibis._.count())
+    return _outside(daily, terms)
+
+
+def _gone(terms: ir.Table) -> ir.Table:
+    """Accounts of which no term runs on: (`gone_id`, `gone`), the day of the last end, and a while later `late`."""
+    ends = terms.group_by("account_id").agg(gone=terms.end.max(), endless=terms.count(where=terms.end.isnull()))
+    ends = ends.filter(ends.endless == 0)
+    late = (ends.gone.date() + ibis.interval(days=LONG_GONE_DAYS)).cast("date")
+    return ends.select(gone_id="account_id", late=late)
+
+
+def _usage_after(usage: ir.Table, terms: ir.Table) -> ir.Table:
+    gone = _gone(terms)
+    daily = usage.select("account_id", day=usage.event_at.date()).distinct()
+    both = gone.left_join(daily, gone.gone_id == daily.account_id)
+    used = both.group_by(account_id=both.gone_id).agg(days=both.count(where=both.day > both.late))
+    return used.select("account_id", rows=ibis.literal(1), bad=(used.days >= USED_DAYS).ifelse(1, 0))
+
+
+def _answers_after(surveys: ir.Table, terms: ir.Table) -> ir.Table:
+    gone = _gone(terms)
+    answers = surveys.filter(surveys.answered_at.notnull()).select("account_id", day=surveys.answered_at.date())
+    both = answers.left_join(gone, answers.account_id == gone.gone_id)
+    return both.group_by("account_id").agg(rows=both.count(), bad=both.count(where=both.day > both.late))
+
+
+def _tickets_before(tickets: ir.Table, terms: ir.Table) -> ir.Table:
+    first = terms.group_by(first_id=terms.account_id).agg(since=terms.starts_on.min())
+    opened = tickets.select("account_id", day=tickets.event_at.date())
+    both = opened.left_join(first, opened.account_id == first.first_id)
+    early = both.since.isnull() | (both.day < both.since.date())
+    return both.group_by("account_id").agg(rows=both.count(), bad=both.count(where=early))
+
+
+def _notice_against(terms: ir.Table) -> ir.Table:
+    given = terms.filter(terms.notice_at.notnull())
+    overdue = given.end.isnull() | (given.end < given.notice_at) | (given.notice_at < given.starts_on)
+    return given.group_by("account_id").agg(rows=given.count(), bad=given.count(where=overdue))
+
+
+def _flag_against_arr(terms: ir.Table) -> ir.Table:
+    """A term that is over, or given notice of, and another paid one of the same product that began well before its
+    end and runs on well after: whoever moves to a new term has no two of them."""
+    notice = terms.notice_at if "notice_at" in terms.columns else ibis.null("timestamp")
+    ended = terms.ended_on if "ended_on" in terms.columns else ibis.null("timestamp")
+    flagged = terms.filter(ended.notnull() | notice.notnull()).filter(ibis._.end.notnull() & (ibis._.arr > 0))
+    month = ibis.interval(days=GRACE_DAYS)
+    other = terms.filter(terms.arr > 0).select(
+        other_term="subscription_id", other_id="account_id", other_product="product",
+        begins=(terms.starts_on + month).cast("timestamp"), lasts=(terms.end - month).cast("timestamp"),
+    )  # fmt: skip
+    running = flagged.semi_join(
+        other,
+        [
+            flagged.account_id == other.other_id,
+            flagged.product == other.other_product,
+            flagged.subscription_id != other.other_term,
+            flagged.end > other.begins,
+            other.lasts.isnull() | (flagged.end < other.lasts),
+        ],
+    )
+    every = flagged.group_by("account_id").agg(rows=flagged.count())
+    wrong = running.group_by(out_id=running.account_id).agg(bad=running.count())
+    joined = every.left_join(wrong, every.account_id == wrong.out_id)
+    return joined.select("account_id", "rows", bad=joined.bad.fill_null(0))
+
+
+def _seats_beyond(usage: ir.Table, terms: ir.Table, warehouse: Warehouse) -> ir.Table:
+    """Different users in the last four weeks of the tables against the seats of the terms that run then."""
+    last = ibis.literal(warehouse.last_day.isoformat()).cast("date")
+    running = terms.filter((terms.starts_on.date() <= last) & (terms.end.isnull() | (terms.end.date() > last)))
+    paid = running.group_by(paid_id=running.account_id).agg(seats=running.seats.sum())
+    paid = paid.filter(paid.seats > 0)
+    recent = usage.filter(usage.event_at.date() > (last - ibis.interval(days=28)).cast("date"))
+    users = recent.filter(recent.user_id.notnull()).select("account_id", "user_id").distinct()
+    used = users.group_by("account_id").agg(users=users.count())
+    both = used.join(paid, used.account_id == paid.paid_id)
+    return both.select("account_id", rows=ibis.literal(1), bad=(both.users > MANY_SEATS * both.seats).ifelse(1, 0))
+
+
+def _invoices_without(invoices: ir.Table, terms: ir.Table) -> ir.Table:
+    billed = invoices
+    if "kind" in invoices.columns:
+        billed = billed.filter(billed.kind.isnull() | (billed.kind != "credit"))
+    if "amount" in invoices.columns:
+        billed = billed.filter(billed.amount.isnull() | (billed.amount > 0))
+    daily = billed.group_by("account_id", day=billed.event_at.date()).agg(rows=billed.count())
+    return _outside(daily, terms.filter(terms.arr > 0), LONG_GONE_DAYS)
+
+
+def _nobody_there(contacts: ir.Table, touchpoints: ir.Table) -> ir.Table:
+    left = contacts.group_by("account_id").agg(
+        gone=contacts.left_at.max(), here=contacts.count(where=contacts.left_at.isnull())
+    )
+    late = (left.gone.date() + ibis.interval(days=GRACE_DAYS)).cast("date")
+    left = left.select(left_id="account_id", late=ibis.cases((left.here == 0, late)))
+    spoke = touchpoints.filter(touchpoints.two_way.fill_null(False))
+    spoke = spoke.select("account_id", day=spoke.event_at.date())
+    both = left.left_join(spoke, left.left_id == spoke.account_id)
+    answered = both.group_by(account_id=both.left_id).agg(after=both.count(where=both.day > both.late))
+    return answered.select("account_id", rows=ibis.literal(1), bad=(answered.after > 0).ifelse(1, 0))
