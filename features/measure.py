@@ -121,7 +121,7 @@ def mean(rows: Rows, window: Window | None = None, where: Rows = None) -> Measur
 
 
 def distinct(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
-    """How many different values of `rows`, exactly, nulls not counted; 0 where the account has rows but none that fit."""
+    """How many different values of `rows`, exactly, nulls not counted; 0 where it has rows but none that fit."""
     return Measure("distinct", rows=rows, where=where, window=window)
 
 
