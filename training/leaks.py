@@ -175,8 +175,8 @@ def _word_leaks(outcome: str, said: Said) -> Iterator[Leak]:
         yield Leak(
             where,
             outcome,
-            f"{what} of {said.accounts} accounts, and {outcome} followed for {said.happened} of them ({said.share:.0%}; "
-            f"{rest / others:.0%} of the others); {cure}",
+            f"{what} of {said.accounts} accounts, and {outcome} followed for {said.happened} of them "
+            f"({said.share:.0%}; {rest / others:.0%} of the others); {cure}",
             "word",
             said.source,
             said.share,
