@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +13,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from features.catalogue import FAMILIES
+from features.catalogue import CATALOGUE, FAMILIES
 from features.examples import Example, examples
 from features.feature import is_known
-from features.snapshot import snapshot
+from features.snapshot import blind_on, snapshot
 from features.sources import SOURCES
-from tests.oracle import Value, described
+from features.warehouse import Warehouse
+from tests.oracle import Value, described, is_blind
+from tests.seen import seen_by
 from tests.worlds import AS_OF, World, day, moved, opened, renamed, spine_of, together, worlds
 
 LEAP_DAY, DAY_AFTER = date(2028, 2, 29), date(2028, 3, 1)
@@ -79,6 +83,7 @@ def deep(first: World, *others: World) -> World:
     return first | {name: together(first, *more)[name] for name in first if name not in once}
 
 
+@cache
 def crowd(seeded: int) -> World:
     """Drawn worlds side by side, with odd ids, every other about a leap day: a query costs the same for all."""
     drawn: list[World] = []
@@ -138,6 +143,40 @@ def test_what_was_not_given_is_unknown_to_engine_and_oracle_alike(tables: World)
 @given(tables=poor_worlds())
 def test_what_was_not_given_is_unknown_to_both_in_many_more(tables: World) -> None:
     assert_alike(tables, AS_OF)
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Warehouse]:
+    """A world that has every table and column, early."""
+    tables = {name: rows[rows["account_id"] == f"z{ODD_IDS[0]}"] for name, rows in crowd(1).items()}
+    assert not blind_to(tables)
+    return tables, opened(tables, tmp_path_factory.mktemp("rich"))
+
+
+@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if not source.required])
+def test_before_anything_is_known_of_a_source_both_are_blind_to_the_same(
+    rich: tuple[World, Warehouse], name: str
+) -> None:
+    tables, warehouse = rich
+    late = {name: dataclasses.replace(warehouse.loaded[name], first=AS_OF)}
+    loaded = dataclasses.replace(warehouse, loaded={**warehouse.loaded, **late})
+    assert blind_on(loaded, AS_OF) == blind_to(tables | moved({name: tables[name]}, 900))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "column"), OPTIONAL)
+def test_without_a_column_both_are_blind_to_the_same(rich: tuple[World, Warehouse], name: str, column: str) -> None:
+    tables, _ = rich
+    poor = tables | {name: tables[name].drop(columns=[column])}
+    with TemporaryDirectory() as folder:
+        warehouse = opened(poor, Path(folder))
+        assert blind_on(warehouse, AS_OF) == blind_to(poor)
+        warehouse.close()
+
+
+def blind_to(tables: World) -> frozenset[str]:
+    seen = seen_by(tables, AS_OF)
+    return frozenset(name for name, feature in CATALOGUE.items() if is_blind(feature, tables, seen))
 
 
 @pytest.mark.parametrize("as_of", [AS_OF, LEAP_DAY, DAY_AFTER])

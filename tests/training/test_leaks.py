@@ -81,7 +81,7 @@ def test_use_of_living_accounts_only_is_found(hunt: Hunt, tables: World, left: p
 
 
 def test_a_report_written_at_the_stop_and_dated_back_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
-    """Among honest reports of the same kind, by what they say."""
+    """Among honest reports of the same kind: by its note, and because no honest report reaches all who leave."""
     before = left["on"] - pd.Timedelta(days=30)
     backdated = pd.DataFrame(
         {
@@ -93,10 +93,32 @@ def test_a_report_written_at_the_stop_and_dated_back_is_found(hunt: Hunt, tables
             "note": "cancelled, see exit interview",
         }
     )
-    (leak,) = hunt(signals=pd.concat([tables["signals"], backdated], ignore_index=True))
-    assert (leak.feature, leak.outcome, leak.kind) == ("signals.note", "churn", "word")
-    assert "says 'cancelled, see exit interview' of 27 accounts, and churn followed for 27 of them (100%" in leak.words
-    assert "written after the fact" in leak.words
+    found = hunt(signals=pd.concat([tables["signals"], backdated], ignore_index=True))
+    kind, note = sorted(found, key=lambda leak: leak.feature)
+    assert (kind.feature, kind.outcome, kind.kind, kind.refuses) == ("signals.kind", "churn", "word", True)
+    assert "says 'consolidation' of 100% of the accounts where churn followed, and of 4% of the others" in kind.words
+    assert (note.feature, note.outcome, note.kind, note.refuses) == ("signals.note", "churn", "word", True)
+    assert "says 'cancelled, see exit interview' of 27 accounts, and churn followed for 27 of them (100%" in note.words
+    assert all("written after the fact" in leak.words for leak in found)
+
+
+def test_a_step_that_all_who_grow_take_is_told_but_refuses_nothing(company: Company, hunt: Hunt, tables: World) -> None:
+    """Whoever buys more has run into a limit; so have a few who buy nothing."""
+    fate = fates(company.data, "expansion")
+    bumped = fate[(fate["happened"] == 1) | (fate.index % 10 == 0)]
+    rows = pd.DataFrame({"account_id": bumped["account_id"], "event_at": bumped["until"] - pd.Timedelta(days=20)})
+    rows = rows.assign(signal_id="limit/" + rows["account_id"], kind="upsell_interest", value="limit")
+    found = hunt(signals=pd.concat([tables["signals"].assign(value="seen"), rows], ignore_index=True))
+    assert {leak.feature for leak in found} == {"signals.kind", "signals.value"}
+    assert {(leak.outcome, leak.kind) for leak in found} == {("expansion", "word")}
+    assert refusals(found) == []
+
+
+def test_those_who_leave_may_be_alike_in_what_they_are(company: Company, hunt: Hunt, tables: World) -> None:
+    """That all of them are small, or have no automatic renewal, is who they are and what they signed."""
+    left = company.data.frame.loc[company.data.frame["churn"].astype(bool), "account_id"].unique()
+    small = tables["accounts"]["account_id"].isin([*left, *tables["accounts"]["account_id"].unique()[::4]])
+    assert hunt(accounts=tables["accounts"].assign(industry=small.map({True: "retail", False: "media"}))) == []
 
 
 def test_a_table_of_reports_on_those_who_left_is_found_as_a_table(hunt: Hunt, left: pd.DataFrame) -> None:
