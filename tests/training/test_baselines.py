@@ -26,7 +26,11 @@ LOW = next(
     and feature.reason is not Reason.ROOM_TO_GROW
     and feature.unit is not Unit.CATEGORY
 )
-ROOM = next(name for name, feature in CATALOGUE.items() if feature.reason is Reason.ROOM_TO_GROW)
+ROOM = next(
+    name
+    for name, feature in CATALOGUE.items()
+    if feature.reason is Reason.ROOM_TO_GROW and feature.healthy is Healthy.HIGH
+)
 LEARNT = np.arange(100, dtype=np.float64)
 BAD_AT_THE_BOTTOM = (LEARNT < 30).astype(np.float64)
 
