@@ -163,7 +163,7 @@ def _plain(rows: ir.Table, nodes: Mapping[str, Measure]) -> ir.Table:
 def _aggregate(rows: ir.Table, node: Measure) -> ir.Value:
     fits = _fits(rows, node)
     if node.op == "count":
-        return rows.count(where=fits)
+        return rows.count(where=fits).fill_null(0)  # Spark counts nothing, not none, where every condition is null
     value = node.rows.resolve(rows)
     match node.op:
         case "total":

@@ -74,9 +74,6 @@ def test_postgres_gives_the_same_cells(company: Path, postgres: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="2026-11-24: contacts_verified_180d, and perhaps what follows it, differs on Spark", strict=False
-)
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of py4j
 def test_a_spark_cluster_gives_the_same_cells(company: Path, spark: str) -> None:
     # Small data: few partitions, and no code compiled for each of a hundred queries.
