@@ -1,7 +1,8 @@
 """A measure says what to compute over one account's rows as known on a date; an engine decides how.
 
 Ages are whole days before `as_of`: yesterday is 1, and a date announced for the future is negative. A measure
-sees ages, never calendar dates, so it can neither reach past `as_of` nor ask the clock.
+sees ages, never calendar dates, so it can neither reach past `as_of` nor ask the clock. Rows too old for every window
+are not read: an account with none but those is like one without rows, and a feature's `empty` speaks for both.
 """
 
 from dataclasses import dataclass, replace

@@ -52,7 +52,7 @@ def with_readings(warehouse: Warehouse, source: str) -> ir.Table:
     table = table.mutate(**{_QUARTER: _quarter(_known(table, source))})
     if source not in warehouse.readings:
         texts = table.filter(table[column].notnull()).select(column, _QUARTER).distinct()
-        read = _read(texts.order_by(column, _QUARTER).to_pandas(), column, heads_of(warehouse))
+        read = _read(warehouse.engine.frame(texts.order_by(column, _QUARTER)), column, heads_of(warehouse))
         schema = {column: "string", _QUARTER: "int64"} | readings_schema(source)
         warehouse.readings[source] = warehouse.engine.put(f"readings_{source}", read, schema)
     readings = warehouse.readings[source]
@@ -65,7 +65,7 @@ def heads_of(warehouse: Warehouse) -> dict[int, Head]:
         told = pd.DataFrame(_learnt(warehouse), columns=["quarter", "head"]).astype({"quarter": "int64", "head": "str"})
         schema = {"quarter": "int64", "head": "string"}
         warehouse.readings[_HEADS] = warehouse.engine.put("reading_heads", told, schema)
-    kept = warehouse.readings[_HEADS].order_by("quarter").to_pandas()
+    kept = warehouse.engine.frame(warehouse.readings[_HEADS].order_by("quarter"))
     return {int(quarter): Head.from_text(head) for quarter, head in zip(kept["quarter"], kept["head"], strict=True)}
 
 
@@ -126,13 +126,14 @@ def _scored(warehouse: Warehouse) -> pd.DataFrame:
     answered = surveys.filter(*(surveys[name].notnull() for name in needed), surveys.kind == "nps")
     moment = _known(answered, "surveys")
     known = answered.select("comment", "score", "kind", moment=moment, quarter=_quarter(moment))
-    rows: pd.DataFrame = known.to_pandas()
-    return rows.sort_values(["moment", "comment", "score"], ignore_index=True)
+    return warehouse.engine.frame(known).sort_values(["moment", "comment", "score"], ignore_index=True)
 
 
 def _quarters(warehouse: Warehouse) -> list[int]:
     found = [
-        table.filter(table[column].notnull()).select(quarter=_quarter(_known(table, source))).distinct().to_pandas()
+        warehouse.engine.frame(
+            table.filter(table[column].notnull()).select(quarter=_quarter(_known(table, source))).distinct()
+        )
         for source, column in READ_FROM.items()
         if (table := warehouse.tables.get(source)) is not None and column in table.columns
     ]

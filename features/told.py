@@ -86,6 +86,7 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
 
 WORKED_OUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "subscriptions": {"end_age": ("int64", "starts_on")},
+    "entitlements": {"current": ("boolean", "feature")},
     "signals": {"strength": ("float64", "value")},
 }
 """The columns that follow from a row itself: their type, and the column that they cannot do without."""
@@ -98,6 +99,9 @@ def observed_on(name: str, rows: ir.Table, as_of: date) -> ir.Table:
     observed = observe(rows, SOURCES[name], as_of)
     if name == "subscriptions":
         return with_end(observed)
+    if name == "entitlements":  # a later row about the same feature takes the place of an earlier one
+        newest = observed.instant.min().over(group_by=[observed.account_id, observed.feature])
+        return observed.mutate(current=observed.instant == newest)
     if name == "signals":  # what is stated as a number; words have no strength
         plain = observed.value.re_search(_NUMBER)
         return observed.mutate(strength=ibis.cases((plain, ibis.cases((plain, observed.value)).cast("float64"))))

@@ -123,6 +123,12 @@ def strength(signal: Row, _: list[Row]) -> float | None:
     return float(signal["value"]) if re.fullmatch(r"[0-9]+([.][0-9]+)?", signal["value"] or "") else None
 
 
+def current(entitlement: Row, entitlements: list[Row]) -> bool:
+    """Whether no later row speaks of the same feature."""
+    same = [one for one in entitlements if one["feature"] == entitlement["feature"]]
+    return bool(entitlement["instant"] == min(one["instant"] for one in same))
+
+
 def entitled(use: Row, entitlements: list[Row]) -> bool | None:
     """Whether the account may use the feature; null where nobody says so."""
     return any(one["feature"] == use["feature"] for one in entitlements) or None
@@ -161,6 +167,7 @@ class Told:
 
 TOLD: Mapping[str, Mapping[str, Told]] = {
     "subscriptions": {"end_age": Told(end_age, "subscriptions")},
+    "entitlements": {"current": Told(current, "entitlements", own=("feature",))},
     "signals": {"strength": Told(strength, "signals", own=("value",))},
     "usage": {
         "critical": Told(critical, "entitlements", own=("feature",), reads=("critical",)),

@@ -11,7 +11,7 @@ FEATURES = (
     Feature(
         name="late_invoices_180d",
         source="invoices",
-        measure=count(last(180), where=(_.due_age > 0) & (_.paid_age.isnull() | (_.paid_age < _.due_age - 7))),
+        measure=count(last(180), where=(_.kind.fill_null("") != "credit") & (_.due_age - _.paid_age.fill_null(0) > 7)),
         label="Invoices over a week late in 180 days",
         words="{late_invoices_180d} {late_invoices_180d:invoice was|invoices were} paid over a week late, or not yet, "
         "in 180 days",
@@ -113,7 +113,7 @@ FEATURES = (
     Feature(
         name="renewal_intent_180d",
         source="signals",
-        measure=latest(_.strength, where=(_.kind == "renewal_intent") & (_.event_age <= 180) & _.strength.notnull()),
+        measure=latest(_.strength, where=(_.kind == "renewal_intent") & (_.event_age <= 180) & (_.strength <= 1)),
         label="Last stated wish to renew, 0 to 100 %, of the last 180 days",
         words="The last stated wish to renew was {renewal_intent_180d}",
         unit=Unit.PERCENT,

@@ -20,7 +20,7 @@ FEATURES = (
     Feature(
         name="quota_28d",
         source="entitlements",
-        measure=stated(_.quota),
+        measure=stated(_.quota, where=_.current),
         label="Monthly quota",
         words="The monthly quota is {quota_28d} events",
         unit=Unit.COUNT,

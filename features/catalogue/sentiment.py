@@ -102,8 +102,8 @@ FEATURES = (
         source="surveys",
         measure=mean(_.comment_sentiment, last(365)),
         label="Mood of survey comments in a year, -1 to 1",
-        words="Survey comments of the last year are {comment_mood_365d:unhappy|friendly} in tone ({comment_mood_365d}, "
-        "from -1 to 1)",
+        words="Survey comments of the last year are {comment_mood_365d:unhappy|friendly|neutral} in tone "
+        "({comment_mood_365d}, from -1 to 1)",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -114,7 +114,7 @@ FEATURES = (
         source="tickets",
         measure=mean(_.text_sentiment, last(90)),
         label="Mood of tickets in 90 days, -1 to 1",
-        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly} in tone ({ticket_mood_90d}, "
+        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly|neutral} in tone ({ticket_mood_90d}, "
         "from -1 to 1)",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,

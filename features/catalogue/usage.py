@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, last, of, smallest, total
+from features.measure import between, change, count, distinct, either, last, of, smallest, total
 
 FEATURES = (
     Feature(
@@ -212,18 +212,19 @@ FEATURES = (
     Feature(
         name="features_dropped",
         source="usage",
-        measure=of("features_84d_before") - of("features_28d"),
+        measure=distinct(_.feature, last(112)) - distinct(_.feature, last(28)),
         label="Features no longer used",
-        words="{features_84d_before} features were in use before the last four weeks, {features_28d} in them",
+        words="{features_dropped} {features_dropped:feature|features} in use in the 12 weeks before the last four "
+        "{features_dropped:was|were} not used in those",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
-        empty=None,
+        empty=0,
     ),
     Feature(
         name="breadth_28d",
         source="usage",
-        measure=of("features_28d") / of("entitled_features"),
+        measure=either(distinct(_.feature, last(28), where=_.entitled), 0) / of("entitled_features"),
         label="Share of entitled features used",
         words="{breadth_28d} of the features paid for were used in the last four weeks",
         unit=Unit.PERCENT,
@@ -280,8 +281,7 @@ FEATURES = (
     Feature(
         name="critical_features_stopped",
         source="usage",
-        measure=distinct(_.feature, between(28, 112), where=_.critical)
-        - distinct(_.feature, last(28), where=_.critical),
+        measure=distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical),
         label="Value-bearing features no longer used",
         words="{critical_features_stopped} of the features that bear the value "
         "{critical_features_stopped:is|are} no longer used",
