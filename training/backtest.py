@@ -1,8 +1,9 @@
 """Rolling-origin folds: learn from what had matured on a date, predict what came after, never the other way."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -70,9 +71,13 @@ def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold
 
 
 def predictions(
-    data: Dataset, outcome: str, params: Params, progress: Progress | None = None
+    data: Dataset,
+    outcome: str,
+    params: Params,
+    progress: Progress | None = None,
+    contenders: Collection[str] = CONTENDERS,
 ) -> Iterator[tuple[int, pd.DataFrame, dict[str, Prediction]]]:
-    """Per fold: its number, its rows and every contender's predictions; folds without both classes are passed over."""
+    """Per fold: its number, its rows and each contender's predictions; folds without both classes are passed over."""
     days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
     planned = folds(days, data.horizon_days)
     for number, fold in enumerate(planned):
@@ -83,15 +88,12 @@ def predictions(
         happened = learn[outcome].to_numpy(dtype=np.float64)
         if min(happened.sum(), len(happened) - happened.sum()) < MIN_OUTCOMES / 4 or test.empty:
             continue
-        yield (
-            number,
-            test,
-            {
-                OURS: gradient_boosting(learn, happened, test, params),
-                HEALTH: health_score(learn, happened, test, outcome_named(outcome).bad),
-                LOGISTIC: logistic_regression(learn, happened, test, params.seed),
-            },
-        )
+        made = {
+            OURS: partial(gradient_boosting, params=params),
+            HEALTH: partial(health_score, bad=outcome_named(outcome).bad),
+            LOGISTIC: partial(logistic_regression, seed=params.seed),
+        }
+        yield number, test, {name: make(learn, happened, test) for name, make in made.items() if name in contenders}
 
 
 def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | None = None) -> Backtest:
