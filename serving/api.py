@@ -174,10 +174,10 @@ def model_document(model: Model) -> dict[str, Any]:
 def _scored(model: Model, rows: list[dict[str, object]], playbooks: Playbooks, tiers: Tiers) -> list[dict[str, Any]]:
     shares, base = model.contributions(model.encoding.row_matrix(rows), threads=1)
     found = []
-    for row, part in zip(rows, shares, strict=True):
+    for row, part, own in zip(rows, shares, base.tolist(), strict=True):
         known = sum(name in row and row[name] is not None for name in model.encoding.features)
         share = known / len(model.encoding.features)
-        made = score_row(model, part, base, row, playbooks, tiers, as_of=date.min, coverage=share)
+        made = score_row(model, part, own, row, playbooks, tiers, as_of=date.min, coverage=share)
         document = score_document(made)
         found.append({name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")})
     return found

@@ -67,7 +67,9 @@ def score(
             progress(0.5 + 0.5 * number / len(table), f"scores of {as_of}")
         facts = {str(name): value for name, value in row.items()}
         scores = tuple(
-            score_row(model, part[number], base, facts, playbooks, tiers, as_of=as_of, coverage=shares[number])
+            score_row(
+                model, part[number], float(base[number]), facts, playbooks, tiers, as_of=as_of, coverage=shares[number]
+            )
             for model, (part, base) in zip(models, explained, strict=True)
         )
         briefs.append(_brief(facts, scores, names, as_of, shares[number]))

@@ -89,7 +89,7 @@ def predictions(
         if min(happened.sum(), len(happened) - happened.sum()) < MIN_OUTCOMES / 4 or test.empty:
             continue
         made = {
-            OURS: partial(gradient_boosting, params=params),
+            OURS: partial(gradient_boosting, params=params, outcome=outcome, horizon_days=data.horizon_days),
             HEALTH: partial(health_score, bad=outcome_named(outcome).bad),
             LOGISTIC: partial(logistic_regression, seed=params.seed),
         }

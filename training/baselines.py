@@ -8,6 +8,7 @@ import pandas as pd
 from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Healthy, Reason
 from training.encoding import Matrix, encoding
+from training.horizons import lessons
 from training.model import Floats, Params, fit_booster, raw_log_odds
 
 
@@ -19,11 +20,14 @@ class Prediction:
     new: Floats
 
 
-def gradient_boosting(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, params: Params) -> Prediction:
-    """Ours, as the backtest fits it anew on every fold."""
+def gradient_boosting(
+    learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, params: Params, outcome: str, horizon_days: int
+) -> Prediction:
+    """Ours, as the backtest fits it anew on every fold: it learns from nothing that had not matured before `new`."""
     code = encoding(learn)
-    booster = fit_booster(learn, happened, params, code)
-    return Prediction(raw_log_odds(booster, code, learn), raw_log_odds(booster, code, new))
+    learnt = lessons(code, learn, happened, outcome, horizon_days, before=new["as_of"].min().date())
+    booster = fit_booster(learnt, outcome, params, code)
+    return Prediction(*(raw_log_odds(booster, code, part, horizon_days) for part in (learn, new)))
 
 
 def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: bool) -> Prediction:

@@ -146,7 +146,7 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
     labels = [CATALOGUE[name].label for name in model.encoding.features]
     explanation = shap.Explanation(
         values=shares,
-        base_values=np.full(len(rows), base),
+        base_values=base,
         data=model.encoding.matrix(rows),
         feature_names=[f"{label}" for label in labels],
     )

@@ -9,7 +9,8 @@ from features.catalogue import CATALOGUE
 from features.cohort import cohort, spine
 from features.snapshot import Progress, snapshot
 from features.warehouse import Warehouse
-from training.outcomes import label, last_matured
+from training.horizons import HORIZONS, label_at
+from training.outcomes import OUTCOMES, label, last_matured
 
 STEP_DAYS = 28
 """Days between two dates of the training spine; half of it where fewer than `SMALL_COHORT` accounts pay at once."""
@@ -25,6 +26,8 @@ class DatasetError(ValueError):
 @dataclass(frozen=True)
 class Dataset:
     """`frame`: `account_id`, `as_of`, one column a feature, `arr_before`, `arr_after` and one boolean an outcome.
+
+    Beside them `<outcome>_<days>` at each other horizon, null where that has not passed.
 
     `unmatured` and `gone` count the rows that were dropped: the future not yet known, and accounts that had left
     already without anybody knowing.
@@ -95,6 +98,10 @@ def joined(
     """The features of the cohorts on `dates` joined to what became of them, as known before `until`."""
     rows = spine(warehouse, dates)
     labelled = label(warehouse, rows, horizon_days, until)
+    for days in HORIZONS:
+        if days != horizon_days:
+            other = label(warehouse, rows, days, until)[list(OUTCOMES)]
+            labelled[[label_at(name, days) for name in OUTCOMES]] = other
     usable = labelled["matured"] & ~labelled["gone"]
     kept = labelled[usable].drop(columns=["matured", "gone"])
     if kept.empty:

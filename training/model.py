@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from training.encoding import Encoding, Matrix, encoding
+from training.horizons import AHEAD, RENEWAL, Lessons, asked, directions, lessons
 
 if TYPE_CHECKING:
     import lightgbm
@@ -31,7 +32,10 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True)
 class Params:
-    """LightGBM's parameters. The defaults are small, regularised trees; `rounds` is the number of trees."""
+    """LightGBM's parameters. The defaults are small, regularised trees; `rounds` is the number of trees.
+
+    `min_data_in_leaf` counts rows of a snapshot, at however many horizons each is asked.
+    """
 
     rounds: int = 160
     learning_rate: float = 0.03
@@ -72,12 +76,14 @@ class Line:
 class Model:
     """A booster with its encoding, calibration and what a reader must know of it.
 
+    `horizons` are the days ahead that it learnt; it answers for `horizon_days` unless asked for another of them.
     `spread` holds the 0th to 100th percentile of the probabilities it gave out of time, `growth` the median change
     of ARR (a share) among accounts to which the outcome happened, `typical` the median of each number it learnt from.
     """
 
     outcome: str
     horizon_days: int
+    horizons: tuple[int, ...]
     version: str
     until: str
     encoding: Encoding
@@ -88,23 +94,42 @@ class Model:
     typical: Mapping[str, float]
     booster: "lightgbm.Booster"
 
-    def predict(self, table: pd.DataFrame) -> Floats:
+    def predict(self, table: pd.DataFrame, horizon_days: int | None = None) -> Floats:
         """The probability per row of a snapshot, 0 to 1: of base + the row's contributions, summed in that order."""
-        shares, base = self.contributions(self.encoding.matrix(table))
+        shares, base = self.contributions(self.encoding.matrix(table), horizon_days=horizon_days)
         return sigmoid(np.asarray(base + shares.sum(axis=1)))
 
-    def contributions(self, matrix: Matrix, threads: int = 2) -> tuple[Floats, float]:
-        """(rows, features) shares in served log-odds (exact tree SHAP values), and the base they are added to.
+    def ahead(self, matrix: Matrix, threads: int = 2) -> dict[int, Floats]:
+        """The probability of each row of an encoded snapshot by horizon; it never falls as the horizon grows."""
+        found = {}
+        for days in self.horizons:
+            raw = self.booster.predict(
+                asked(self.encoding, matrix, days), raw_score=True, num_threads=threads, validate_features=False
+            )
+            found[days] = sigmoid(self.line.slope * np.asarray(raw, dtype=np.float64) + self.line.intercept)
+        return found
 
-        `matrix` is the encoding's, of a snapshot or of single rows.
+    def contributions(self, matrix: Matrix, threads: int = 2, horizon_days: int | None = None) -> tuple[Floats, Floats]:
+        """(rows, features) shares in served log-odds (exact tree SHAP values), and the (rows,) base they are added to.
+
+        `matrix` is the encoding's, of a snapshot or of single rows. What the horizon itself adds to a row is part of
+        its base; that the term ends within it is told by the days to renewal.
         """
+        count = len(self.encoding.features)
         if not len(matrix):
-            return np.empty((0, len(self.encoding.features))), self.line.intercept
+            return np.empty((0, count)), np.empty(0)
+        matrix = asked(self.encoding, matrix, horizon_days or self.horizon_days)
         shap = np.asarray(
             self.booster.predict(matrix, pred_contrib=True, num_threads=threads, validate_features=False),
             dtype=np.float64,
         )
-        return shap[:, :-1] * self.line.slope, float(shap[0, -1] * self.line.slope + self.line.intercept)
+        shap *= self.line.slope
+        shares, base = shap[:, :count].copy(), shap[:, -1] + shap[:, count] + self.line.intercept
+        if RENEWAL in self.encoding.features:
+            shares[:, self.encoding.features.index(RENEWAL)] += shap[:, count + 1]
+        else:
+            base += shap[:, count + 1]
+        return shares, base
 
     def save(self, folder: Path) -> None:
         """Writes `booster.txt` and `model.json` into an existing folder."""
@@ -113,6 +138,7 @@ class Model:
         document = {
             "outcome": self.outcome,
             "horizon_days": self.horizon_days,
+            "horizons": list(self.horizons),
             "version": self.version,
             "until": self.until,
             "features": list(self.encoding.features),
@@ -139,6 +165,7 @@ def load(folder: Path) -> Model:
         return Model(
             outcome=document["outcome"],
             horizon_days=document["horizon_days"],
+            horizons=tuple(document["horizons"]),
             version=document["version"],
             until=document["until"],
             encoding=Encoding(
@@ -158,24 +185,32 @@ def load(folder: Path) -> Model:
         raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
 
 
-def fit_booster(table: pd.DataFrame, happened: Floats, params: Params, code: Encoding) -> "lightgbm.Booster":
-    """LightGBM on an encoded snapshot; no resampling, so that raw log-odds stay frequencies."""
+def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -> "lightgbm.Booster":
+    """LightGBM on an encoded snapshot; no resampling, so that raw log-odds stay frequencies.
+
+    What the catalogue calls healthy may only lower the probability of losing the account.
+    """
     import lightgbm
 
     data = lightgbm.Dataset(
-        code.matrix(table),
-        label=happened,
-        feature_name=list(code.features),
+        learnt.matrix,
+        label=learnt.happened,
+        feature_name=[*code.features, *AHEAD],
         categorical_feature=code.category_places,
         params={"max_bin": 63, "verbosity": -1},
         free_raw_data=True,
     )
-    return lightgbm.train(params.lightgbm(), data, num_boost_round=params.rounds)
+    settings = params.lightgbm() | {
+        "min_data_in_leaf": params.min_data_in_leaf * len(learnt.horizons),
+        "monotone_constraints": directions(code.features, outcome),
+    }
+    return lightgbm.train(settings, data, num_boost_round=params.rounds)
 
 
-def raw_log_odds(booster: "lightgbm.Booster", code: Encoding, table: pd.DataFrame) -> Floats:
-    """The booster's own log-odds, before calibration."""
-    return np.asarray(booster.predict(code.matrix(table), raw_score=True, num_threads=2), dtype=np.float64)
+def raw_log_odds(booster: "lightgbm.Booster", code: Encoding, table: pd.DataFrame, horizon_days: int) -> Floats:
+    """The booster's own log-odds at a horizon, before calibration."""
+    matrix = asked(code, code.matrix(table), horizon_days)
+    return np.asarray(booster.predict(matrix, raw_score=True, num_threads=2), dtype=np.float64)
 
 
 def calibrated(raw: Floats, happened: Floats) -> Line:
@@ -220,11 +255,13 @@ def fit(
     code = code or encoding(table)
     if not code.features:
         raise ModelError(f"{outcome}: every feature is null or constant; nothing can be learnt")
-    booster = fit_booster(table, happened, params, code)
+    learnt = lessons(code, table, happened, outcome, horizon_days)
+    booster = fit_booster(learnt, outcome, params, code)
     quantiles = np.quantile(spread, np.linspace(0, 1, 101)) if spread is not None and len(spread) else np.zeros(101)
     return Model(
         outcome=outcome,
         horizon_days=horizon_days,
+        horizons=learnt.horizons,
         version=version,
         until=until,
         encoding=code,

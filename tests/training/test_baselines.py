@@ -82,7 +82,7 @@ def test_without_any_graded_feature_everybody_is_alike() -> None:
 
 def contenders(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame) -> dict[str, Prediction]:
     return {
-        "ours": gradient_boosting(learn, happened, new, Params(rounds=10, num_threads=1)),
+        "ours": gradient_boosting(learn, happened, new, Params(rounds=10, num_threads=1), "churn", 90),
         "health": health_score(learn, happened, new, bad=True),
         "logistic": logistic_regression(learn, happened, new, seed=1),
     }

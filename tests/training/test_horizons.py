@@ -1,0 +1,84 @@
+"""Probabilities nest over horizons, learn nothing too early, and move only the healthy way."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue import CATALOGUE
+from features.feature import Healthy
+from tests.conftest import Company
+from training.encoding import Encoding
+from training.horizons import AHEAD, HORIZONS, asked, directions, label_at, lessons
+from training.outcomes import last_matured
+
+CODE = Encoding(("days_to_renewal", "tenure_days"), {})
+
+
+def test_a_row_is_asked_with_the_horizon_and_whether_the_term_ends_within_it() -> None:
+    matrix = np.array([[60.0, 1.0], [61.0, 1.0], [np.nan, 1.0]])
+    found = asked(CODE, matrix, 60)
+    assert found[:, 2].tolist() == [60.0, 60.0, 60.0]
+    assert found[:2, 3].tolist() == [1.0, 0.0]
+    assert np.isnan(found[2, 3])
+
+
+def test_no_probability_falls_as_the_horizon_grows(company: Company) -> None:
+    for trained in company.trained.values():
+        assert trained.model is not None
+        model = trained.model
+        ahead = model.ahead(model.encoding.matrix(company.data.frame))
+        assert tuple(ahead) == HORIZONS
+        rows = np.column_stack(list(ahead.values()))
+        assert (np.diff(rows, axis=1) >= 0).all()
+        assert (rows[:, -1] > rows[:, 0]).mean() > 0.5
+        assert np.allclose(ahead[90], model.predict(company.data.frame), rtol=0, atol=1e-12)
+        assert np.allclose(ahead[180], model.predict(company.data.frame, 180), rtol=0, atol=1e-12)
+
+
+def test_a_longer_horizon_is_learnt_only_once_it_has_matured() -> None:
+    days = [date(2025, 1, 1) + timedelta(days=30 * step) for step in range(12)]
+    table = pd.DataFrame(
+        {"as_of": pd.to_datetime(days), "days_to_renewal": 1.0, "tenure_days": 1.0, label_at("churn", 180): True}
+    )
+    before = date(2026, 1, 1)
+    learnt = lessons(CODE, table, np.zeros(12), "churn", 30, before)
+    assert learnt.horizons == (30, 180)
+    matured = sum(day <= last_matured(before, 180) for day in days)
+    assert 0 < matured < 12
+    assert (learnt.matrix[:, 2] == 180).sum() == matured == learnt.happened.sum()
+
+
+def test_an_outcome_that_is_not_known_yet_teaches_nothing() -> None:
+    known = pd.array([True, pd.NA, False], dtype="boolean")
+    table = pd.DataFrame({"days_to_renewal": 1.0, "tenure_days": [1.0] * 3, label_at("churn", 180): known})
+    learnt = lessons(CODE, table, np.zeros(3), "churn", 90)
+    assert learnt.happened.tolist() == [0, 0, 0, 1, 0]
+
+
+def test_the_catalogues_word_binds_the_outcomes_that_lose_an_account() -> None:
+    names = ["stickiness", "late_invoices_180d", "segment"]
+    assert [CATALOGUE[name].healthy for name in names] == [Healthy.HIGH, Healthy.LOW, Healthy.NONE]
+    assert directions(names, "churn") == [-1, 1, 0, *(1 for _ in AHEAD)]
+    assert directions(names, "expansion") == [0, 0, 0, *(1 for _ in AHEAD)]
+
+
+def test_more_of_what_is_healthy_never_raises_the_risk(company: Company) -> None:
+    model = company.trained["churn"].model
+    assert model is not None
+    table = company.data.frame.tail(60)
+    matrix = model.encoding.matrix(table)
+    bound = directions(model.encoding.features, "churn")[: matrix.shape[1]]
+    used = model.booster.feature_importance()[: matrix.shape[1]]
+    tried = [place for place in np.argsort(-used) if bound[place]][:6]
+    assert used[tried].min() > 0
+    for place in tried:
+        risks = []
+        for value in (-1.0, 0.0, 0.5, 2.0, 40.0):
+            moved = matrix.copy()
+            moved[:, place] = value
+            risks.append(model.ahead(moved)[90])
+        steps = np.diff(np.column_stack(risks), axis=1) * bound[place]
+        assert (steps >= -1e-12).all()

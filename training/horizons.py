@@ -1,0 +1,93 @@
+"""One model over discrete time: every row is asked at each horizon, and no probability falls as the horizon grows.
+
+Two columns join the features of a row that is asked: the horizon itself, and whether the term ends within it. Both
+only ever rise with the horizon, and the trees may only rise with both, so the probabilities nest by construction and
+contributions stay additive.
+
+2026-11-24: against one model a horizon, over the rolling folds of a simulated company (182 churns within 90 days in
+the test periods): log loss .0418 for .0435 at 30 days, .0927 for .0952 at 60, .1367 for .1373 at 90, .2717 for .2670
+at 180. The short horizons, whose outcomes are few, learn from the long ones; a projection would have nothing to lend.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.catalogue import CATALOGUE
+from features.feature import Healthy, Unit
+from training.encoding import Encoding, Matrix
+from training.outcomes import last_matured, outcome_named
+
+HORIZONS = (30, 60, 90, 180)
+"""Days ahead that every model is asked, beside the horizon that it is trained for."""
+
+AHEAD = ("horizon_days", "ends_within")
+"""The columns that a horizon adds behind the features."""
+
+RENEWAL = "days_to_renewal"
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a booster learns from: one row a snapshot's row and horizon, with its 0/1 outcome."""
+
+    matrix: Matrix
+    happened: Matrix
+    horizons: tuple[int, ...]
+
+
+def label_at(outcome: str, horizon_days: int) -> str:
+    """The column of a dataset that says whether the outcome happened within another horizon than its own."""
+    return f"{outcome}_{horizon_days}"
+
+
+def asked(code: Encoding, matrix: Matrix, horizon_days: int) -> Matrix:
+    """An encoded snapshot (rows, features) asked at a horizon: (rows, features + 2)."""
+    within = np.full(len(matrix), np.nan)
+    if RENEWAL in code.features:
+        left = matrix[:, code.features.index(RENEWAL)]
+        within = np.where(np.isnan(left), np.nan, (left <= horizon_days).astype(np.float64))
+    return np.column_stack([matrix, np.full(len(matrix), float(horizon_days)), within])
+
+
+def lessons(
+    code: Encoding, table: pd.DataFrame, happened: Matrix, outcome: str, horizon_days: int, before: date | None = None
+) -> Lessons:
+    """Every row at the dataset's own horizon (`happened`) and at each other of which `table` holds the outcome.
+
+    With `before` only what had matured before that day is learnt from.
+    """
+    matrix = code.matrix(table)
+    own = np.ones(len(table), dtype=bool)
+    parts, labels, taken = [asked(code, matrix, horizon_days)], [happened], [horizon_days]
+    for days in HORIZONS:
+        name = label_at(outcome, days)
+        if days == horizon_days or name not in table.columns:
+            continue
+        known = own & table[name].notna().to_numpy()
+        if before is not None:
+            known &= (table["as_of"] <= pd.Timestamp(last_matured(before, days))).to_numpy()
+        if known.any():
+            parts.append(asked(code, matrix[known], days))
+            labels.append(table.loc[known, name].to_numpy(dtype=np.float64))
+            taken.append(days)
+    return Lessons(np.vstack(parts), np.concatenate(labels), tuple(sorted(taken)))
+
+
+def directions(features: Sequence[str], outcome: str) -> list[int]:
+    """+1 where more may only raise the probability, -1 where it may only lower it, 0 where the data may say.
+
+    The catalogue's `healthy` speaks of keeping an account, so it binds the outcomes that lose one.
+    """
+    bad = outcome_named(outcome).bad
+    return [*(_direction(name) if bad else 0 for name in features), *(1 for _ in AHEAD)]
+
+
+def _direction(name: str) -> int:
+    feature = CATALOGUE[name]
+    if feature.unit is Unit.CATEGORY or feature.healthy is Healthy.NONE:
+        return 0
+    return -1 if feature.healthy is Healthy.HIGH else 1
