@@ -9,18 +9,24 @@ import numpy as np
 import pandas as pd
 
 from features.snapshot import Progress
-from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression
+from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
 from training.dataset import Dataset
+from training.horizons import HORIZONS, RENEWAL, label_at
 from training.metrics import Metrics, better_by, metrics
 from training.model import Floats, Line, Params, calibrated
 from training.outcomes import last_matured, outcome_named
+from training.worth import Interval, intervals
 
 FOLDS = 4
 MIN_OUTCOMES = 40
 """Fewer outcomes than this in the whole history, or a quarter of it in a fold's past, is not enough to learn from."""
 
 OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
-CONTENDERS = (OURS, HEALTH, LOGISTIC)
+RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
+BASELINES = (HEALTH, LOGISTIC, RENEWAL_ALONE, USAGE_ALONE)
+CONTENDERS = (OURS, *BASELINES)
+SERVED = "served"
+"""The column of our log-odds as they would have been served: calibrated on earlier folds only."""
 
 
 class NotEnough(ValueError):
@@ -41,7 +47,7 @@ class Backtest:
 
     `rows`: `account_id`, `as_of`, `fold`, `happened`, `arr` and one column of log-odds a contender; ours is
     calibrated on earlier folds only (`served`). `beats` holds by how much its log loss is lower, with an interval.
-    `line` is fitted on all folds and is what the final model takes.
+    `line` is fitted on all folds and is what the final model takes. `spread` holds intervals by contender.
     """
 
     outcome: str
@@ -52,6 +58,11 @@ class Backtest:
     metrics: dict[str, Metrics]
     by_fold: tuple[Metrics, ...]
     beats: dict[str, tuple[float, float, float]]
+    spread: dict[str, dict[str, Interval]]
+
+    def column(self, contender: str) -> str:
+        """The column of `rows` that a contender is judged by."""
+        return SERVED if contender == OURS else contender
 
 
 def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold]:
@@ -92,6 +103,8 @@ def predictions(
             OURS: partial(gradient_boosting, params=params, outcome=outcome, horizon_days=data.horizon_days),
             HEALTH: partial(health_score, bad=outcome_named(outcome).bad),
             LOGISTIC: partial(logistic_regression, seed=params.seed),
+            RENEWAL_ALONE: partial(one_signal, name=RENEWAL),
+            USAGE_ALONE: partial(one_signal, name="events_change_16w"),
         }
         yield number, test, {name: make(learn, happened, test) for name, make in made.items() if name in contenders}
 
@@ -109,12 +122,14 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
     planned = folds(days, data.horizon_days)
     for number, test, made in predictions(data, outcome, params, progress):
-        part = test[["account_id", "as_of"]].assign(
+        others = [label_at(outcome, days) for days in HORIZONS if label_at(outcome, days) in test]
+        part = test.reindex(columns=["account_id", "as_of", "segment", "tenure_days", *others]).assign(
             fold=number, happened=test[outcome].to_numpy(dtype=np.float64), arr=test["arr_before"].to_numpy()
         )
         for name, prediction in made.items():
             part[name] = prediction.new
         line = _line_before(pd.concat(parts) if parts else None)
+        part[label_at(outcome, data.horizon_days)] = test[outcome].astype("boolean")
         part["served"] = line.slope * part[OURS] + line.intercept
         parts.append(part)
         used.append(planned[number])
@@ -125,7 +140,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             f"outcomes fall into test periods, expected at least {MIN_OUTCOMES // 2}; take a shorter --horizon or wait"
         )
     happened, arr = _floats(rows, "happened"), _floats(rows, "arr")
-    columns = {OURS: "served", HEALTH: HEALTH, LOGISTIC: LOGISTIC}
+    columns = {OURS: SERVED} | {name: name for name in BASELINES}
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
@@ -139,8 +154,9 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         ),
         beats={
             name: better_by(happened, _floats(rows, "served"), _floats(rows, name), rows["account_id"], params.seed)
-            for name in (HEALTH, LOGISTIC)
+            for name in BASELINES
         },
+        spread={name: intervals(rows, column, params.seed) for name, column in columns.items()},
     )
 
 

@@ -1,8 +1,9 @@
-"""What a model has to beat: the health score of a CS tool, and logistic regression."""
+"""What a model has to beat: a CS tool's health score, logistic regression, and what one signal says alone."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.catalogue import CATALOGUE, FAMILY_OF
@@ -10,6 +11,8 @@ from features.feature import Healthy, Reason
 from training.encoding import Matrix, encoding
 from training.horizons import lessons
 from training.model import Floats, Params, fit_booster, raw_log_odds
+
+PRIOR = 50.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,25 @@ def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: 
 
     line = LogisticRegression(C=1e6).fit(learnt.reshape(-1, 1), happened)
     return Prediction(*(np.asarray(line.decision_function(part.reshape(-1, 1))) for part in (learnt, unseen)))
+
+
+def one_signal(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, name: str) -> Prediction:
+    """The frequency of the outcome by tenths of one feature, the unknown apart.
+
+    Each frequency is drawn towards that of all rows as if `PRIOR` rows more had been average.
+    """
+    known = learn[name].dropna().to_numpy(dtype=np.float64) if name in learn else np.empty(0)
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, 11)[1:-1])) if len(known) else np.empty(0)
+
+    def place(table: pd.DataFrame) -> npt.NDArray[np.intp]:
+        values = table[name].to_numpy(dtype=np.float64) if name in table else np.full(len(table), np.nan)
+        return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, "left"))
+
+    learnt, count = place(learn), len(edges) + 2
+    rows, outcomes = np.bincount(learnt, minlength=count), np.bincount(learnt, weights=happened, minlength=count)
+    rate = (outcomes + PRIOR * happened.mean()) / (rows + PRIOR)
+    log_odds = np.log(rate / (1 - rate))
+    return Prediction(log_odds[learnt], log_odds[place(new)])
 
 
 def _grade(known: pd.Series, values: pd.Series, name: str) -> Floats:

@@ -1,6 +1,6 @@
 """What a model must show, out of time, before it may serve."""
 
-from training.backtest import HEALTH, LOGISTIC, OURS, Backtest
+from training.backtest import HEALTH, LOGISTIC, OURS, RENEWAL_ALONE, USAGE_ALONE, Backtest
 
 MIN_ROC_AUC = 0.60
 SLOPE = (0.6, 1.6)
@@ -11,7 +11,8 @@ def faults(result: Backtest) -> list[str]:
     """Each test that failed, and by how much, in plain words; an empty list opens the gate.
 
     Ranking clearly better than chance; a log loss lower than the rule-based health score's over a 95 % interval, and
-    an average precision no lower than its; not worse than logistic regression; a probability that is a frequency.
+    an average precision no lower than its; the same against what the days to renewal, or the drop in usage, say alone;
+    not worse than logistic regression; a probability that is a frequency.
     The bounds are this project's own. A figure that cannot be told (nan) passes no test.
     """
     ours = result.metrics[OURS]
@@ -29,6 +30,10 @@ def faults(result: Backtest) -> list[str]:
             f"ranks no better than the rule-based health score: average precision {ours.average_precision:.3f}, "
             f"its {result.metrics[HEALTH].average_precision:.3f}"
         )
+    for name in (RENEWAL_ALONE, USAGE_ALONE):
+        difference, low, high = result.beats[name]
+        if not low > 0:
+            found.append(f"does not beat {name}: log loss better by {difference:+.4f} ({low:+.4f} to {high:+.4f})")
     difference, low, high = result.beats[LOGISTIC]
     if not high >= 0:
         found.append(f"logistic regression is better: log loss better by {difference:+.4f} ({low:+.4f} to {high:+.4f})")

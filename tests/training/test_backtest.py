@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from features.revenue import GRACE_DAYS
 from tests.conftest import Company
 from training.backtest import (
+    BASELINES,
     CONTENDERS,
-    HEALTH,
-    LOGISTIC,
     MIN_OUTCOMES,
     OURS,
     Backtest,
@@ -117,7 +116,7 @@ def test_all_contenders_are_judged_on_the_same_rows(company: Company) -> None:
     assert set(result.metrics) == set(CONTENDERS)
     assert {found.rows for found in result.metrics.values()} == {len(result.rows)}
     assert {found.outcomes for found in result.metrics.values()} == {int(result.rows["happened"].sum())}
-    assert set(result.beats) == {HEALTH, LOGISTIC}
+    assert set(result.beats) == set(BASELINES)
     assert sum(found.rows for found in result.by_fold) == len(result.rows)
     ours = result.rows[["happened", "served", "arr"]].to_numpy(dtype=np.float64).T
     assert metrics(*ours) == result.metrics[OURS]

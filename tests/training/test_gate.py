@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import Company
-from training.backtest import HEALTH, LOGISTIC, OURS, Backtest
+from training.backtest import BASELINES, HEALTH, LOGISTIC, OURS, RENEWAL_ALONE, USAGE_ALONE, Backtest
 from training.gate import faults
 
 
@@ -18,7 +18,7 @@ def passing(company: Company) -> Backtest:
     assert result is not None
     ours = replace(result.metrics[OURS], roc_auc=0.81, average_precision=0.6, slope=1.05, expected=48.0, outcomes=50)
     theirs = replace(result.metrics[HEALTH], average_precision=0.4)
-    beats = {HEALTH: (0.2, 0.1, 0.3), LOGISTIC: (0.01, -0.02, 0.04)}
+    beats = dict.fromkeys(BASELINES, (0.2, 0.1, 0.3)) | {LOGISTIC: (0.01, -0.02, 0.04)}
     return replace(result, metrics=result.metrics | {OURS: ours, HEALTH: theirs}, beats=beats)
 
 
@@ -63,7 +63,7 @@ def test_logistic_regression_must_not_be_better_over_the_whole_interval(passing:
 
 
 def test_every_fault_is_told_at_once(passing: Backtest) -> None:
-    bad = replace(with_ours(passing, roc_auc=0.4, slope=9.0, expected=500.0), beats={
+    bad = replace(with_ours(passing, roc_auc=0.4, slope=9.0, expected=500.0), beats=passing.beats | {
         HEALTH: (-0.1, -0.2, 0.0), LOGISTIC: (-0.1, -0.2, -0.05),
     })  # fmt: skip
     assert len(faults(bad)) == 5
@@ -77,3 +77,9 @@ def test_a_measure_that_cannot_be_told_does_not_open_the_gate(passing: Backtest,
 def test_a_comparison_that_cannot_be_told_does_not_open_the_gate(passing: Backtest) -> None:
     nan = float("nan")
     assert faults(replace(passing, beats=passing.beats | {HEALTH: (nan, nan, nan)}))
+
+
+@pytest.mark.parametrize("signal", [RENEWAL_ALONE, USAGE_ALONE])
+def test_one_signal_alone_must_be_beaten(passing: Backtest, signal: str) -> None:
+    (fault,) = faults(replace(passing, beats=passing.beats | {signal: (0.001, -0.001, 0.003)}))
+    assert fault == f"does not beat {signal}: log loss better by +0.0010 (-0.0010 to +0.0030)"

@@ -1,0 +1,124 @@
+"""What predictions are worth to people with little time: intervals, profit, how early, and for whom."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from training.encoding import Matrix
+from training.horizons import HORIZONS, label_at
+from training.metrics import CAPACITY, Metrics, metrics, top_share
+
+DRAWS = 200
+SAVE_COST = 0.05
+"""What one attempt to save an account costs, as a share of the mean ARR: this project's assumption."""
+SAVED = (6.0, 14.0)
+"""The Beta distribution of the share of leavers who accept an offer (Verbraken, Verbeke and Baesens, 2013)."""
+MIN_SAID = 20
+"""A group with fewer outcomes than this gets counts and no measure of quality."""
+TENURES = {"first year": (-1, 365), "second and third year": (365, 3 * 365), "later": (3 * 365, 10**6)}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with the 2.5th and 97.5th percentile of its bootstrap over accounts."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interval(accounts: pd.Series, measure: Callable[[Matrix], float], seed: int, draws: int = DRAWS) -> Interval:
+    """`measure` of row weights (rows,), redrawn by whole accounts: an account's rows are not independent.
+
+    `measure` gets how often each row was drawn; all ones give the value itself.
+    """
+    place, names = pd.factorize(accounts)
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
+    found = [measure(weights[place]) for weights in drawn]
+    known = [one for one in found if np.isfinite(one)]
+    low, high = np.quantile(known, [0.025, 0.975]) if known else (np.nan, np.nan)
+    return Interval(measure(np.ones(len(place))), float(low), float(high))
+
+
+def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]:
+    """Average precision, ROC-AUC and the number of promised outcomes over those that came, each with an interval.
+
+    `rows` are those of a backtest, `column` the log-odds judged.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    happened, scores = rows["happened"].to_numpy(dtype=np.float64), rows[column].to_numpy(dtype=np.float64)
+    promised = 1 / (1 + np.exp(-scores))
+
+    def both(weights: Matrix) -> bool:
+        return bool(0 < (weights * happened).sum() < weights.sum())
+
+    measures: Mapping[str, Callable[[Matrix], float]] = {
+        "average precision": lambda w: (
+            float(average_precision_score(happened, scores, sample_weight=w)) if both(w) else np.nan
+        ),
+        "ROC-AUC": lambda w: float(roc_auc_score(happened, scores, sample_weight=w)) if both(w) else np.nan,
+        "promised over came": lambda w: (
+            float((w * promised).sum() / (w * happened).sum()) if (w * happened).sum() else np.nan
+        ),
+    }
+    return {name: interval(rows["account_id"], measure, seed) for name, measure in measures.items()}
+
+
+def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_COST, steps: int = 50) -> float:
+    """The expected maximum profit of trying to save the accounts ranked highest, per account, in mean ARRs.
+
+    The share of leavers who can be saved is not known, so it is drawn from `SAVED`; for each value the best number of
+    accounts to try is taken (Verbraken, Verbeke and Baesens, 2013), every account with its own worth (Janssens,
+    Bogaert, Bague and Van den Poel, 2022, for B2B). 0: better try nobody.
+    """
+    from scipy.stats import beta
+
+    mean = float(arr.mean())
+    if mean <= 0:
+        return 0.0
+    order = np.argsort(-log_odds, kind="stable")
+    worth = np.concatenate([[0.0], np.cumsum((happened * arr / mean)[order])])
+    tried = np.arange(len(worth)) * cost
+    shares = beta.ppf((np.arange(steps) + 0.5) / steps, *SAVED)
+    return float(np.mean([(share * worth - tried).max() for share in shares]) / max(len(happened), 1))
+
+
+def lead(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, tuple[int, float]]:
+    """How early: per span of days ahead, how many rows met the outcome then, and the share of them that was already
+    among the `CAPACITY` ranked highest on its date.
+
+    Spans are those between the horizons whose outcomes `rows` hold; spans without an outcome are left out.
+    """
+    ranked = np.zeros(len(rows), dtype=bool)
+    for places in rows.groupby("as_of").indices.values():
+        ranked[places] = top_share(rows[column].to_numpy(dtype=np.float64)[places], CAPACITY)
+    found: dict[str, tuple[int, float]] = {}
+    before = np.zeros(len(rows), dtype=bool)
+    start = 0
+    for days in HORIZONS:
+        name = label_at(outcome, days)
+        if name not in rows.columns:
+            continue
+        now = rows[name].fillna(False).to_numpy(dtype=bool)
+        fell = now & ~before
+        if fell.any():
+            found[f"{start + 1} to {days} days"] = (int(fell.sum()), float(ranked[fell].mean()))
+        before, start = before | now, days
+    return found
+
+
+def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
+    """`Metrics` per segment and per age of the account; those with fewer than `MIN_SAID` outcomes only count."""
+    found = {}
+    parts = [("segment " + str(name), part) for name, part in rows.groupby("segment")]
+    for name, (low, high) in TENURES.items():
+        parts.append((name, rows[(rows["tenure_days"] > low) & (rows["tenure_days"] <= high)]))
+    for name, part in parts:
+        if len(part):
+            happened, scores, arr = (part[one].to_numpy(dtype=np.float64) for one in ("happened", column, "arr"))
+            found[name] = metrics(happened, scores, arr)
+    return found
