@@ -172,14 +172,17 @@ def model_document(model: Model) -> dict[str, Any]:
 
 
 def _scored(model: Model, rows: list[dict[str, object]], playbooks: Playbooks, tiers: Tiers) -> list[dict[str, Any]]:
-    shares, base = model.contributions(model.encoding.row_matrix(rows), threads=1)
+    matrix = model.encoding.row_matrix(rows)
+    shares, base = model.contributions(matrix, threads=1)
+    ahead = {str(days): found.tolist() for days, found in model.ahead(matrix, threads=1).items()}
     found = []
-    for row, part, own in zip(rows, shares, base.tolist(), strict=True):
+    for number, (row, part, own) in enumerate(zip(rows, shares, base.tolist(), strict=True)):
         known = sum(name in row and row[name] is not None for name in model.encoding.features)
         share = known / len(model.encoding.features)
         made = score_row(model, part, own, row, playbooks, tiers, as_of=date.min, coverage=share)
         document = score_document(made)
-        found.append({name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")})
+        document = {name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")}
+        found.append(document | {"ahead": {days: values[number] for days, values in ahead.items()}})
     return found
 
 

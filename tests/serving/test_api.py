@@ -203,6 +203,10 @@ def test_features_that_a_caller_built_are_scored_as_those_of_record(send: Send, 
             assert told["tier"] == kept.tier
             assert [driver["share"] for driver in told["drivers"]] == [driver.share for driver in kept.drivers]
             assert "account_id" not in told
+            ahead = told["ahead"]
+            assert list(ahead) == ["30", "60", "90", "180"]
+            assert list(ahead.values()) == sorted(ahead.values())
+            assert ahead["90"] == pytest.approx(told["probability"], abs=1e-12)
 
 
 def test_a_row_without_any_feature_is_scored(send: Send) -> None:
