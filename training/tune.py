@@ -1,6 +1,7 @@
 """The search for parameters: over the backtest, by log loss, resumable, reproducible by seed."""
 
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,50 +10,76 @@ from features.snapshot import Progress
 from training.backtest import OURS, predictions
 from training.dataset import Dataset
 from training.metrics import metrics
-from training.model import Params, calibrated
+from training.model import Floats, Params, calibrated
+
+ASIDE = ("seed", "num_threads")
+"""The parameters that no search moves."""
 
 
-def tuned(data: Dataset, outcome: str, trials: int, home: Path, seed: int, progress: Progress | None = None) -> Params:
+def tuned(
+    data: Dataset,
+    outcome: str,
+    trials: int,
+    home: Path,
+    seed: int,
+    progress: Progress | None = None,
+    minutes: float | None = None,
+) -> Params:
     """The best parameters of a study kept in `home/studies.db`; a second call goes on where the first ended.
 
     Judged by the mean log loss over folds, each fold calibrated on the others, so that shape and not scale is judged.
+    The defaults are the first trial, so no search ends below them. A trial that is worse than the median of the
+    earlier ones after some folds is given up (Golovin et al., 2017, the median stopping rule). Each trial is drawn by
+    a sampler seeded with the number of those that ended: a study resumed is the study that was never interrupted, and
+    a trial that was killed is drawn again. No trial begins after `minutes`, but for the first.
     """
     import optuna
 
+    if trials < 1:
+        return replace(Params(), seed=seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     home.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
-        study_name=f"{outcome}-{data.horizon_days}d-{data.until}-{seed}-{len(data.frame)}",
+        study_name=f"{outcome}-{data.horizon_days}d-{data.until}-{seed}-{len(data.frame)}-v2",
         storage=f"sqlite:///{home / 'studies.db'}",
-        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
         direction="minimize",
         load_if_exists=True,
     )
+    if not any(trial.state.is_finished() for trial in study.trials):
+        study.enqueue_trial({name: value for name, value in asdict(Params()).items() if not name.startswith(ASIDE)})
 
     def loss(trial: optuna.Trial) -> float:
-        params = _suggested(trial, seed)
-        found = [
-            (test[outcome].to_numpy(dtype=np.float64), made[OURS].new)
-            for _, test, made in predictions(data, outcome, params)
-        ]
-        losses = []
-        for held, (happened, raw) in enumerate(found):
-            others = [part for place, part in enumerate(found) if place != held] or [found[held]]
-            line = calibrated(np.concatenate([r for _, r in others]), np.concatenate([h for h, _ in others]))
-            losses.append(metrics(happened, line.slope * raw + line.intercept, np.ones(len(happened))).log_loss)
-        return float(np.mean(losses))
+        found: list[tuple[Floats, Floats]] = []
+        for _, test, made in predictions(data, outcome, _suggested(trial, seed), contenders=(OURS,)):
+            found.append((test[outcome].to_numpy(dtype=np.float64), made[OURS].new))
+            trial.report(_judged(found), len(found))
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return _judged(found)
 
-    done = len([trial for trial in study.trials if trial.state.is_finished()])
-    for number in range(done, trials):
+    begun = time.monotonic()
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    while (done := len(study.get_trials(deepcopy=False, states=ended))) < trials:
+        if minutes is not None and done and time.monotonic() - begun >= 60 * minutes:
+            break
+        study.sampler = optuna.samplers.TPESampler(seed=seed + done)
         study.optimize(loss, n_trials=1)
         if progress:
             progress(
-                (number + 1) / trials,
-                f"{outcome}: trial {number + 1} of {trials}, best log loss {study.best_value:.4f}",
+                (done + 1) / trials, f"{outcome}: trial {done + 1} of {trials}, best log loss {study.best_value:.4f}"
             )
-    return (
-        _suggested(optuna.trial.FixedTrial(study.best_params), seed) if study.trials else replace(Params(), seed=seed)
-    )
+    return _suggested(optuna.trial.FixedTrial(study.best_params), seed)
+
+
+def _judged(found: list[tuple[Floats, Floats]]) -> float:
+    """The mean log loss of the folds' (outcomes, raw log-odds), each on the calibration of the others."""
+    losses = []
+    for held, (happened, raw) in enumerate(found):
+        others = [part for place, part in enumerate(found) if place != held] or [found[held]]
+        line = calibrated(np.concatenate([r for _, r in others]), np.concatenate([h for h, _ in others]))
+        losses.append(metrics(happened, line.slope * raw + line.intercept, np.ones(len(happened))).log_loss)
+    return float(np.mean(losses))
 
 
 def _suggested(trial: "optuna.Trial | optuna.trial.FixedTrial", seed: int) -> Params:  # type: ignore[name-defined]  # noqa: F821

@@ -59,3 +59,42 @@ def test_the_same_seed_finds_the_same(data: Dataset, tmp_path: Path) -> None:
 
 def test_no_trial_keeps_the_defaults(data: Dataset, tmp_path: Path) -> None:
     assert tuned(data, "churn", 0, tmp_path, seed=5) == Params(seed=5)
+
+
+def test_the_defaults_are_tried_first(data: Dataset, tmp_path: Path) -> None:
+    found = tuned(data, "churn", 1, tmp_path, seed=5)
+    assert replace(found, rounds=Params().rounds, num_threads=Params().num_threads) == Params(seed=5)
+
+
+def test_a_study_resumed_is_the_study_that_was_never_interrupted(data: Dataset, tmp_path: Path) -> None:
+    tuned(data, "churn", 2, tmp_path / "twice", seed=3)
+    tuned(data, "churn", 4, tmp_path / "twice", seed=3)
+    tuned(data, "churn", 4, tmp_path / "once", seed=3)
+    assert values(tmp_path / "twice") == values(tmp_path / "once")
+    assert len(set(values(tmp_path / "once"))) == 4
+
+
+def test_no_trial_begins_after_the_budget_is_spent(data: Dataset, tmp_path: Path) -> None:
+    tuned(data, "churn", 5, tmp_path, seed=3, minutes=0.0)
+    assert len(values(tmp_path)) == 1
+
+
+def test_a_trial_that_was_killed_is_tried_again_and_not_counted(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = tune._judged
+
+    def killed(_: object) -> float:
+        raise KeyboardInterrupt
+
+    tuned(data, "churn", 1, tmp_path, seed=3)
+    monkeypatch.setattr(tune, "_judged", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tuned(data, "churn", 2, tmp_path, seed=3)
+    monkeypatch.setattr(tune, "_judged", judged)
+    tuned(data, "churn", 2, tmp_path, seed=3)
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    (name,) = optuna.get_all_study_names(storage)
+    states = [trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).trials]
+    assert states.count("COMPLETE") == 2
+    assert len(states) == 3
