@@ -285,5 +285,19 @@ SOURCES: dict[str, Source] = {
             key=("signal_id",),
             in_order=(("event_at", "known_at"),),
         ),
+        Source(
+            "actions",
+            "a playbook that was started for an account; no feature reads it, training may set its rows apart",
+            (
+                _id("action_id", required=True),
+                _ACCOUNT,
+                _HAPPENED,
+                _KNOWN,
+                _text("playbook"),
+                _text("state", "started", "finished", "refused"),
+            ),
+            key=("action_id",),
+            in_order=(("event_at", "known_at"),),
+        ),
     )
 }

@@ -173,16 +173,14 @@ def model_document(model: Model) -> dict[str, Any]:
 
 def _scored(model: Model, rows: list[dict[str, object]], playbooks: Playbooks, tiers: Tiers) -> list[dict[str, Any]]:
     matrix = model.encoding.row_matrix(rows)
-    shares, base = model.contributions(matrix, threads=1)
-    ahead = {str(days): found.tolist() for days, found in model.ahead(matrix, threads=1).items()}
+    answers = model.answers(matrix, threads=1)
     found = []
-    for number, (row, part, own) in enumerate(zip(rows, shares, base.tolist(), strict=True)):
+    for number, row in enumerate(rows):
         known = sum(name in row and row[name] is not None for name in model.encoding.features)
         share = known / len(model.encoding.features)
-        made = score_row(model, part, own, row, playbooks, tiers, as_of=date.min, coverage=share)
+        made = score_row(model, answers, number, row, playbooks, tiers, as_of=date.min, coverage=share)
         document = score_document(made)
-        document = {name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")}
-        found.append(document | {"ahead": {days: values[number] for days, values in ahead.items()}})
+        found.append({name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")})
     return found
 
 

@@ -35,6 +35,11 @@ class Brief:
     scores: tuple[Score, ...]
     evidence: tuple[Evidence, ...]
 
+    @property
+    def held_out(self) -> bool:
+        """Whether the account gets no playbook, so that what playbooks do can be measured."""
+        return any(score.held_out for score in self.scores)
+
     def score(self, outcome: str) -> Score | None:
         """The score for one outcome, or None where there is not enough to say."""
         return next((score for score in self.scores if score.outcome == outcome), None)

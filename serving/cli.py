@@ -133,7 +133,7 @@ def snapshot(
     say(as_json, {"rows": len(table), "out": str(out)}, f"Wrote {len(table):,} rows to {out}.")
 
 
-@app.command(epilog="Example: tenure train warehouse/ --outcome churn --horizon 90 --until 2026-10-01")
+@app.command(epilog="Example: tenure train warehouse/ --outcome churn --horizon 90 --trials 40")
 def train(
     warehouse: Place,
     outcome: Annotated[
@@ -145,6 +145,16 @@ def train(
     ] = None,
     trials: Annotated[int, typer.Option(min=0, help="Trials of the search; 0 takes the defaults.")] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The seed of everything drawn.")] = 7,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="No trial of the search begins after so many minutes.")
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A database in which several workers search; else in --home."),
+    ] = None,
+    interventions: Annotated[
+        str, typer.Option(help="Rows on which a playbook ran: keep, exclude, or weight (others alike count for more).")
+    ] = "keep",
     despite_audit: Annotated[bool, typer.Option(help="Train though the tables contradict themselves.")] = False,
     allow_leaks: Annotated[
         bool, typer.Option("--allow-leaks", help="Train though the tables seem to know the outcome; the card says so.")
@@ -156,11 +166,14 @@ def train(
     from serving.words import trained_document, trained_lines
     from training.audit import contradictions_in
     from training.audit import refusals as refusals_of
+    from training.interventions import HOWS
     from training.outcomes import OUTCOMES, outcome_named
     from training.train import TrainingRun
     from training.train import train as run_training
 
     chosen = tuple(outcome_named(name).name for name in outcome) if outcome else tuple(OUTCOMES)
+    if interventions not in HOWS:
+        wrong_use(f"--interventions {interventions} is not known; expected one of {', '.join(HOWS)}")
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(until, opened) if until else day_after_last(opened)
         refusals = [] if despite_audit else refusals_of(contradictions_in(opened))
@@ -171,7 +184,7 @@ def train(
                 "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals),
             )
             raise typer.Exit(1)
-        run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks)
+        run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks, minutes, study, interventions)
         trained = run_training(opened, run, home, progress)
     say(as_json, [trained_document(one) for one in trained], "\n".join(trained_lines(trained)))
     if all(one.refused for one in trained):
@@ -207,6 +220,21 @@ def rollback(
 
     model = back(home, outcome_named(outcome).name)
     say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
+
+
+@app.command(epilog="Example: tenure holdout --share 0.1")
+def holdout(
+    share: Annotated[float, typer.Option(help="The share of accounts that get no playbook.")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another seed draws other accounts.")] = 7,
+    home: Home = Path(".tenure"),
+    as_json: AsJson = False,
+) -> None:
+    """Draw accounts at random that get no playbook, and keep the draw, so that effect can be measured later."""
+    from serving.holdout import draw
+
+    drawn = draw(home, share, seed)
+    told = f"From the next scores on, {drawn.share:.0%} of accounts, drawn with seed {drawn.seed}, get no playbook."
+    say(as_json, {"share": drawn.share, "seed": drawn.seed}, told)
 
 
 @app.command(epilog="Example: tenure score warehouse/ --as-of 2026-10-01 --out scores.parquet")

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from features.catalogue import CATALOGUE
 from features.feature import Healthy, Reason, is_known, sentence
 from serving.score import Driver
-from training.model import Floats, Model
+from training.calibration import Floats
+from training.model import Model
 from training.outcomes import OUTCOMES
 
 UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Date,
     Float,
@@ -23,7 +24,9 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     select,
+    text,
 )
 from sqlalchemy.engine import Engine, Row
 
@@ -76,6 +79,11 @@ _SCORES = Table(
     Column("base", Float, nullable=False),
     Column("drivers", Text, nullable=False),
     Column("playbooks", Text, nullable=False),
+    Column("low", Float),
+    Column("high", Float),
+    Column("ahead", Text),
+    Column("by_renewal", Float),
+    Column("held_out", Boolean),
     Index("scores_by_account", "account_id", "run_id"),
 )
 
@@ -151,15 +159,15 @@ class Ledger:
             scores: dict[str, list[Score]] = {}
             for row in connection.execute(query):
                 scores.setdefault(row.account_id, []).append(_score(row, run.as_of))
-            documents = [json.loads(text) for text in connection.execute(about).scalars()]
+            documents = [json.loads(kept) for kept in connection.execute(about).scalars()]
         return [_brief(document, tuple(scores.get(document["account_id"], ())), run.as_of) for document in documents]
 
     def evidence(self, run: Run, account_id: str) -> tuple[Evidence, ...]:
         """What was known of an account in a run, one row a feature of the catalogue, in words."""
         query = select(_ACCOUNTS.c.facts).where(_ACCOUNTS.c.run_id == run.run_id, _ACCOUNTS.c.account_id == account_id)
         with self.engine.connect() as connection:
-            text = connection.execute(query).scalar()
-        facts: dict[str, object] = json.loads(text) if text else {}
+            kept = connection.execute(query).scalar()
+        facts: dict[str, object] = json.loads(kept) if kept else {}
         return tuple(
             Evidence(
                 family=FAMILY_OF[name],
@@ -195,7 +203,19 @@ def open_ledger(home: Path) -> Ledger:
         connection.execute("PRAGMA busy_timeout = 10000")
 
     _METADATA.create_all(engine)
+    _grow(engine)
     return Ledger(engine)
+
+
+def _grow(engine: Engine) -> None:
+    """Adds the columns that a ledger of an earlier version lacks; they may be null, and what it kept stays as it is."""
+    for table in _METADATA.sorted_tables:
+        there = {column["name"] for column in inspect(engine).get_columns(table.name)}
+        with engine.begin() as connection:
+            for column in table.columns:
+                if column.name not in there:
+                    kind = column.type.compile(engine.dialect)
+                    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _latest(as_of: date) -> Any:
@@ -217,6 +237,11 @@ def _score_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
             "base": score.base,
             "drivers": json.dumps([driver_document(driver) for driver in score.drivers], ensure_ascii=False),
             "playbooks": json.dumps(score.playbooks),
+            "low": score.low,
+            "high": score.high,
+            "ahead": json.dumps(score.ahead),
+            "by_renewal": score.by_renewal,
+            "held_out": score.held_out,
         }
         for score in scores
     ]
@@ -261,6 +286,11 @@ def _score(row: Row[Any], as_of: date) -> Score:
             for told in json.loads(row.drivers)
         ),
         playbooks=tuple(json.loads(row.playbooks)),
+        low=row.probability if row.low is None else row.low,
+        high=row.probability if row.high is None else row.high,
+        ahead={int(days): said for days, said in json.loads(row.ahead or "{}").items()},
+        by_renewal=row.by_renewal,
+        held_out=bool(row.held_out),
     )
 
 

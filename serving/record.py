@@ -5,6 +5,7 @@ from pathlib import Path
 
 from features.snapshot import Progress
 from features.warehouse import Warehouse
+from serving.holdout import hold_out
 from serving.ledger import open_ledger
 from serving.playbooks import load_playbooks
 from serving.scoring import Scoring, score
@@ -29,6 +30,6 @@ def score_of_record(
         )
     promoted = {model.outcome for model in models}
     withheld = {name: f"no model of {name} has been promoted" for name in OUTCOMES if name not in promoted}
-    scoring = score(warehouse, as_of, models, load_playbooks(), load_tiers(), progress)
+    scoring = score(warehouse, as_of, models, load_playbooks(), load_tiers(), progress, hold_out(home))
     open_ledger(home).record(scoring, withheld)
     return scoring, withheld

@@ -1,6 +1,7 @@
 """One account x outcome x `as_of`: how likely, how much money, and why."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -27,7 +28,10 @@ class Driver:
 class Score:
     """What is served: `base + sum of drivers' shares = logit(probability)`.
 
-    `probability` is a calibrated frequency in 0..1; `tier` is high, medium or low; money is ARR.
+    `probability` is a calibrated frequency in 0..1; in 95 of 100 periods the frequency among accounts so scored lies
+    between `low` and `high`. `ahead` holds the probability by days ahead, `by_renewal` that by the end of the term
+    (None: none ends within a year). `tier` is high, medium or low; money is ARR. An account that is `held_out` gets no
+    playbook, so that what playbooks do can be measured.
     """
 
     account_id: str
@@ -43,6 +47,11 @@ class Score:
     base: float
     drivers: tuple[Driver, ...]
     playbooks: tuple[str, ...]
+    low: float
+    high: float
+    ahead: Mapping[int, float]
+    by_renewal: float | None
+    held_out: bool = False
 
 
 def score_document(score: Score) -> dict[str, Any]:
@@ -50,6 +59,7 @@ def score_document(score: Score) -> dict[str, Any]:
     document = asdict(score)
     document["as_of"] = score.as_of.isoformat()
     document["playbooks"] = list(score.playbooks)
+    document["ahead"] = {str(days): probability for days, probability in score.ahead.items()}
     document["drivers"] = [driver_document(driver) for driver in score.drivers]
     return document
 
@@ -65,12 +75,13 @@ def driver_document(driver: Driver) -> dict[str, Any]:
 
 
 def scores_frame(scores: list[Score]) -> pd.DataFrame:
-    """The scores file: one row a score, `drivers` and `playbooks` as JSON text."""
+    """The scores file: one row a score, `drivers`, `playbooks` and `ahead` as JSON text."""
     rows = []
     for score in scores:
         document = score_document(score)
         document["as_of"] = pd.Timestamp(score.as_of).as_unit("us")
         document["drivers"] = json.dumps(document["drivers"], ensure_ascii=False)
         document["playbooks"] = json.dumps(document["playbooks"])
+        document["ahead"] = json.dumps(document["ahead"])
         rows.append(document)
-    return pd.DataFrame(rows, columns=list(Score.__dataclass_fields__))
+    return pd.DataFrame(rows, columns=list(Score.__dataclass_fields__)).astype({"by_renewal": "float64"})

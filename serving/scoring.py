@@ -19,10 +19,11 @@ from features.snapshot import Progress, coverage, snapshot
 from features.warehouse import Warehouse
 from serving.brief import Brief
 from serving.drivers import acted_on, drivers
+from serving.holdout import HoldOut
 from serving.playbooks import Playbooks
 from serving.score import Score
 from serving.tiers import Tiers
-from training.model import Floats, Model
+from training.model import Answers, Model
 
 MOST_PLAYBOOKS = 3
 
@@ -49,8 +50,12 @@ def score(
     playbooks: Playbooks,
     tiers: Tiers,
     progress: Progress | None = None,
+    held: HoldOut | None = None,
 ) -> Scoring:
-    """Scores every account paying on `as_of` without notice; raises `CohortError` if there is none."""
+    """Scores every account paying on `as_of` without notice; raises `CohortError` if there is none.
+
+    Accounts that are `held` out get no playbook.
+    """
     accounts = paying(warehouse, as_of)
     noticed = accounts[accounts["notice"]]
     spine = accounts.loc[~accounts["notice"], ["account_id", "as_of"]].reset_index(drop=True)
@@ -60,26 +65,26 @@ def score(
     named = attributes(warehouse, as_of)
     names = dict(zip(named["account_id"], zip(named["name"], named["owner"], strict=True), strict=True))
     shares = coverage(table).to_list()
-    explained = [model.contributions(model.encoding.matrix(table)) for model in models]
+    said = [model.answers(model.encoding.matrix(table)) for model in models]
     briefs = []
     for number, row in enumerate(table.to_dict("records")):
         if progress and number % 200 == 0:
             progress(0.5 + 0.5 * number / len(table), f"scores of {as_of}")
         facts = {str(name): value for name, value in row.items()}
         scores = tuple(
-            score_row(
-                model, part[number], float(base[number]), facts, playbooks, tiers, as_of=as_of, coverage=shares[number]
-            )
-            for model, (part, base) in zip(models, explained, strict=True)
+            score_row(model, answers, number, facts, playbooks, tiers, as_of=as_of, coverage=shares[number])
+            for model, answers in zip(models, said, strict=True)
         )
+        if held is not None and held.holds(str(facts["account_id"])):
+            scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
         briefs.append(_brief(facts, scores, names, as_of, shares[number]))
     return Scoring(as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()))
 
 
 def score_row(
     model: Model,
-    shares: Floats,
-    base: float,
+    answers: Answers,
+    number: int,
     row: dict[str, object],
     playbooks: Playbooks,
     tiers: Tiers,
@@ -87,10 +92,14 @@ def score_row(
     as_of: date,
     coverage: float,
 ) -> Score:
-    """One score from one row's contributions: base + the drivers' shares = logit of the probability."""
-    why = drivers(model, shares, row)
+    """The score of row `number` of a model's answers: base + the drivers' shares = logit of the probability."""
+    base = float(answers.base[number])
+    why = drivers(model, answers.shares[number], row)
     log_odds = base + sum(driver.share for driver in why)
     probability = 1 / (1 + math.exp(-log_odds))
+    low, high = model.line.interval(log_odds)
+    ahead = {days: float(found[number]) for days, found in answers.ahead.items()}
+    by_renewal = float(answers.by_renewal[number])
     tier = tiers.tier(probability, model)
     arr = _number(row.get("arr"))
     segment = segment_of(row)
@@ -115,6 +124,10 @@ def score_row(
                 for playbook in playbooks.match(driver.reason, segment, model.outcome, tier)
             )
         )[:MOST_PLAYBOOKS],
+        low=low,
+        high=high,
+        ahead=ahead | {model.horizon_days: probability},
+        by_renewal=None if math.isnan(by_renewal) else by_renewal,
     )
 
 

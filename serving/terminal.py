@@ -117,6 +117,8 @@ def exit_status(error: Exception) -> int | None:
         "training.outcomes.OutcomeError",
         "training.model.ModelError",
         "training.registry.RegistryError",
+        "training.tune.StudyError",
+        "serving.holdout.HoldOutError",
         "serving.playbooks.PlaybookError",
         "serving.terminal.WrongUse",
     }

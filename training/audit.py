@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from features.catalogue import READ
 from features.cohort import cohort
 from features.snapshot import Progress
 from features.sources import SOURCES
@@ -81,7 +82,7 @@ def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: P
     return Audit(
         as_of=as_of,
         tables={name: _table(warehouse, name) | fresh[name] for name in warehouse.loaded},
-        blind_tables=warehouse.blind,
+        blind_tables=tuple(name for name in warehouse.blind if name in READ),
         coverage=coverage(warehouse, data, as_of),
         quarantine=tuple(_quarantined(warehouse)),
         stale=tuple(_stale(warehouse, as_of)),

@@ -1,7 +1,7 @@
 """Rolling-origin folds: learn from what had matured on a date, predict what came after, never the other way."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -10,10 +10,11 @@ import pandas as pd
 
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
+from training.calibration import Floats, Line, calibrated, coverage, doubt, segment_offsets
 from training.dataset import Dataset
-from training.horizons import HORIZONS, RENEWAL, label_at
+from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, label_at
 from training.metrics import Metrics, better_by, metrics
-from training.model import Floats, Line, Params, calibrated
+from training.model import Params
 from training.outcomes import last_matured, outcome_named
 from training.worth import Interval, intervals
 
@@ -25,8 +26,9 @@ OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
 RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
 BASELINES = (HEALTH, LOGISTIC, RENEWAL_ALONE, USAGE_ALONE)
 CONTENDERS = (OURS, *BASELINES)
-SERVED = "served"
-"""The column of our log-odds as they would have been served: calibrated on earlier folds only."""
+SERVED, SEGMENTED = "served", "segmented"
+"""The columns of our log-odds as they would have been served: calibrated on earlier folds only, without and with what
+segments add."""
 
 
 class NotEnough(ValueError):
@@ -47,7 +49,10 @@ class Backtest:
 
     `rows`: `account_id`, `as_of`, `fold`, `happened`, `arr` and one column of log-odds a contender; ours is
     calibrated on earlier folds only (`served`). `beats` holds by how much its log loss is lower, with an interval.
-    `line` is fitted on all folds and is what the final model takes. `spread` holds intervals by contender.
+    `line` is fitted on all folds and is what the final model takes; what segments add to it, only where adding what
+    earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds intervals by
+    contender, `ahead` our measures by the column of the outcome at each horizon, `covered` how many groups of alike
+    probability, of how many, the line's own interval held.
     """
 
     outcome: str
@@ -59,6 +64,9 @@ class Backtest:
     by_fold: tuple[Metrics, ...]
     beats: dict[str, tuple[float, float, float]]
     spread: dict[str, dict[str, Interval]]
+    segments: tuple[float, float, float]
+    ahead: dict[str, Metrics]
+    covered: tuple[int, int]
 
     def column(self, contender: str) -> str:
         """The column of `rows` that a contender is judged by."""
@@ -122,7 +130,8 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
     planned = folds(days, data.horizon_days)
     for number, test, made in predictions(data, outcome, params, progress):
-        others = [label_at(outcome, days) for days in HORIZONS if label_at(outcome, days) in test]
+        others = [name for days in HORIZONS if (name := label_at(outcome, days)) in test]
+        others += [LOST_AT_RENEWAL] if LOST_AT_RENEWAL in test and outcome == "churn" else []
         part = test.reindex(columns=["account_id", "as_of", "segment", "tenure_days", *others]).assign(
             fold=number, happened=test[outcome].to_numpy(dtype=np.float64), arr=test["arr_before"].to_numpy()
         )
@@ -130,7 +139,10 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             part[name] = prediction.new
         line = _line_before(pd.concat(parts) if parts else None)
         part[label_at(outcome, data.horizon_days)] = test[outcome].astype("boolean")
-        part["served"] = line.slope * part[OURS] + line.intercept
+        part[SERVED] = replace(line, segments={}).served(_floats(part, OURS))
+        part[SEGMENTED] = line.served(_floats(part, OURS), part["segment"])
+        for name, raw in made[OURS].ahead.items():
+            part[SERVED + name] = line.served(raw)
         parts.append(part)
         used.append(planned[number])
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -140,30 +152,53 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             f"outcomes fall into test periods, expected at least {MIN_OUTCOMES // 2}; take a shorter --horizon or wait"
         )
     happened, arr = _floats(rows, "happened"), _floats(rows, "arr")
+    segments = better_by(happened, _floats(rows, SEGMENTED), _floats(rows, SERVED), rows["account_id"], params.seed)
+    if segments[1] > 0:
+        rows[SERVED] = rows[SEGMENTED]
+    line = calibrated(_floats(rows, OURS), happened)
+    line = replace(line, doubt=doubt(line, rows, _floats(rows, OURS)))
+    if segments[1] > 0:
+        line = replace(line, segments=segment_offsets(rows, line.served(_floats(rows, OURS))))
     columns = {OURS: SERVED} | {name: name for name in BASELINES}
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
         folds=tuple(used),
         rows=rows,
-        line=calibrated(_floats(rows, OURS), happened),
+        line=line,
         metrics={name: metrics(happened, _floats(rows, column), arr) for name, column in columns.items()},
         by_fold=tuple(
-            metrics(_floats(part, "happened"), _floats(part, "served"), _floats(part, "arr"))
+            metrics(_floats(part, "happened"), _floats(part, SERVED), _floats(part, "arr"))
             for _, part in rows.groupby("fold")
         ),
         beats={
-            name: better_by(happened, _floats(rows, "served"), _floats(rows, name), rows["account_id"], params.seed)
+            name: better_by(happened, _floats(rows, SERVED), _floats(rows, name), rows["account_id"], params.seed)
             for name in BASELINES
         },
         spread={name: intervals(rows, column, params.seed) for name, column in columns.items()},
+        segments=segments,
+        ahead=_ahead(rows),
+        covered=coverage(rows, _floats(rows, OURS)),
     )
 
 
 def _line_before(earlier: pd.DataFrame | None) -> Line:
     if earlier is None or earlier["happened"].sum() < MIN_OUTCOMES / 2:
         return Line()
-    return calibrated(_floats(earlier, OURS), _floats(earlier, "happened"))
+    line = calibrated(_floats(earlier, OURS), _floats(earlier, "happened"))
+    return replace(line, segments=segment_offsets(earlier, line.served(_floats(earlier, OURS))))
+
+
+def _ahead(rows: pd.DataFrame) -> dict[str, Metrics]:
+    """Our measures at each horizon and at the end of the term, over the rows whose outcome there is known by now."""
+    found = {}
+    for column in rows.columns:
+        name = column.removeprefix(SERVED)
+        if column != name and name in rows.columns:
+            known = rows[rows[name].notna() & rows[column].notna()]
+            if len(known):
+                found[name] = metrics(_floats(known, name), _floats(known, column), _floats(known, "arr"))
+    return found
 
 
 def _floats(rows: pd.DataFrame, name: str) -> Floats:

@@ -1,6 +1,7 @@
 """What a model has to beat: a CS tool's health score, logistic regression, and what one signal says alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -8,19 +9,24 @@ import pandas as pd
 
 from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Healthy, Reason
+from training.calibration import Floats
 from training.encoding import Matrix, encoding
-from training.horizons import lessons
-from training.model import Floats, Params, fit_booster, raw_log_odds
+from training.horizons import LOST_AT_RENEWAL, label_at, lessons, to_renewal
+from training.model import Params, fit_booster, raw_log_odds
 
 PRIOR = 50.0
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Log-odds of the rows that were learnt from, and of the rows that were not."""
+    """Log-odds of the rows that were learnt from, and of the rows that were not.
+
+    `ahead`: the same of the new rows at other horizons, by the column that holds the outcome there.
+    """
 
     learnt: Floats
     new: Floats
+    ahead: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def gradient_boosting(
@@ -30,7 +36,14 @@ def gradient_boosting(
     code = encoding(learn)
     learnt = lessons(code, learn, happened, outcome, horizon_days, before=new["as_of"].min().date())
     booster = fit_booster(learnt, outcome, params, code)
-    return Prediction(*(raw_log_odds(booster, code, part, horizon_days) for part in (learn, new)))
+    asks: dict[str, int | Floats] = {label_at(outcome, days): days for days in learnt.horizons}
+    if outcome == "churn":
+        asks[LOST_AT_RENEWAL] = to_renewal(code, code.matrix(new))
+    return Prediction(
+        raw_log_odds(booster, code, learn, horizon_days),
+        raw_log_odds(booster, code, new, horizon_days),
+        ahead={name: raw_log_odds(booster, code, new, days) for name, days in asks.items()},
+    )
 
 
 def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: bool) -> Prediction:
@@ -64,7 +77,8 @@ def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: 
     from sklearn.linear_model import LogisticRegression
 
     line = LogisticRegression(C=1e6).fit(learnt.reshape(-1, 1), happened)
-    return Prediction(*(np.asarray(line.decision_function(part.reshape(-1, 1))) for part in (learnt, unseen)))
+    learnt, unseen = (np.asarray(line.decision_function(part.reshape(-1, 1))) for part in (learnt, unseen))
+    return Prediction(learnt, unseen)
 
 
 def one_signal(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, name: str) -> Prediction:
@@ -112,12 +126,11 @@ def logistic_regression(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame
         LogisticRegression(C=0.05, max_iter=500),
     )
     model.fit(_spread_out(code.matrix(learn), code.category_places), happened)
-    return Prediction(
-        *(
-            np.asarray(model.decision_function(_spread_out(code.matrix(part), code.category_places)))
-            for part in (learn, new)
-        )
+    learnt, unseen = (
+        np.asarray(model.decision_function(_spread_out(code.matrix(part), code.category_places)))
+        for part in (learn, new)
     )
+    return Prediction(learnt, unseen)
 
 
 def _spread_out(matrix: Matrix, category_places: list[int]) -> Matrix:

@@ -1,41 +1,33 @@
 """The model card: one page that says what a model predicts, how well, against what, and what it cannot see."""
 
 import html
-import io
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from features.catalogue import CATALOGUE, FAMILIES
-from training.backtest import BASELINES, HEALTH, LOGISTIC, OURS, SERVED, Backtest
+from features.catalogue import FAMILIES
+from features.feature import Reason
+from training.backtest import BASELINES, OURS, SERVED, Backtest
+from training.calibration import MIN_SEGMENT_OUTCOMES
 from training.dataset import Dataset
-from training.metrics import CAPACITY, bins
-from training.model import Model, sigmoid
+from training.horizons import LOST_AT_RENEWAL
+from training.metrics import CAPACITY
+from training.model import Model
 from training.outcomes import OUTCOMES
+from training.plots import plots
+from training.reasons import reason_shares
 from training.worth import MIN_SAID, SAVE_COST, Interval, groups, lead, profit
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-INK, PAPER, MUTED, ACCENT = "#1c2430", "#ffffff", "#8a94a3", "#1f6f8b"
 
 
 def card_files(
-    data: Dataset, result: Backtest, model: Model, refused: list[str], leaks: Sequence[str] = ()
+    data: Dataset, result: Backtest, model: Model, refused: list[str], notes: Sequence[str] = ()
 ) -> dict[str, str | bytes]:
     """`card.md`, `card.html` and its plots as SVG, by file name."""
-    text = card_markdown(data, result, model, refused, leaks)
-    plots = {
-        "calibration.svg": _plot(lambda axes: _calibration(axes, result)),
-        "lift.svg": _plot(lambda axes: _lift(axes, result)),
-        "features.svg": _beeswarm(data, model),
-    }
-    return {"card.md": text, "card.html": _page(text, plots, model), **plots}
+    text = card_markdown(data, result, model, refused, notes)
+    drawn = plots(data, result, model)
+    return {"card.md": text, "card.html": _page(text, drawn, model), **drawn}
 
 
-def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[str], leaks: Sequence[str] = ()) -> str:
-    """The card in Markdown: tables of figures, in words first. `leaks` were known and allowed when it was trained."""
+def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[str], notes: Sequence[str] = ()) -> str:
+    """The card in Markdown: tables of figures, in words first. `notes` are paragraphs on how it was trained."""
     ours, ours_spread = result.metrics[OURS], result.spread[OURS]
     lines = [
         f"# {model.outcome.capitalize()} within {model.horizon_days} days",
@@ -47,7 +39,7 @@ def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[s
         f"horizon had not passed and {data.gone:,} of accounts that had already left were dropped.",
         "",
         "**The gate is open.**" if not refused else "**Refused:** " + "; ".join(refused) + ".",
-        *(["", "**Trained on tables that seem to know the outcome:** " + "; ".join(leaks) + "."] if leaks else []),
+        *(line for note in notes for line in ("", note)),
         "",
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
         f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "
@@ -89,7 +81,8 @@ def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[s
             f"| {fold.test[0]} to {fold.test[-1]} | {found.rows:,} | {found.outcomes} | {found.expected:.0f} | "
             f"{found.average_precision:.3f} | {found.roc_auc:.3f} |"
         )
-    lines += _lead_lines(result) + _group_lines(result)
+    lines += _ahead_lines(result) + _lead_lines(result) + _group_lines(result) + _calibration_lines(result, model)
+    lines += _reason_lines(reason_shares(model, data.frame, CAPACITY)) + _weakness_lines(result, model)
     lines += ["", "| signal family | features seen | cannot see: no data, or the same for everybody |", "|---|---|---|"]
     for family, rows in FAMILIES.items():
         blind = [feature.label.lower() for feature in rows if feature.name not in model.encoding.features]
@@ -106,6 +99,66 @@ def _profit(result: Backtest, who: str) -> float:
     rows = result.rows
     happened, log_odds, arr = (rows[name].to_numpy(dtype=float) for name in ("happened", result.column(who), "arr"))
     return profit(happened, log_odds, arr)
+
+
+def _ahead_lines(result: Backtest) -> list[str]:
+    """The same model asked at every horizon, and at the end of the term."""
+    lines = ["", "| asked | rows | outcomes | promised | average precision | ROC-AUC | log loss |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, found in result.ahead.items():
+        days = name.rpartition("_")[2]
+        what = "by the end of the term" if name == LOST_AT_RENEWAL else f"{days} days ahead"
+        lines.append(
+            f"| {what} | {found.rows:,} | {found.outcomes} | {found.expected:.0f} | {found.average_precision:.3f} | "
+            f"{found.roc_auc:.3f} | {found.log_loss:.4f} |"
+        )
+    return lines
+
+
+def _calibration_lines(result: Backtest, model: Model) -> list[str]:
+    """What the interval beside a probability means and whether it held; what segments add."""
+    held, of = result.covered
+    difference, low, high = result.segments
+    gained = f"log loss lowered by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
+    added = ", ".join(f"{name} {value:+.2f}" for name, value in sorted(model.line.segments.items()))
+    return [
+        "",
+        "Beside each probability stands an interval: in 95 of 100 periods the frequency among accounts so scored lies "
+        f"in it. Each period judged by the others, it held in {held} of {of} groups of alike probability.",
+        "",
+        f"What a segment adds to the log-odds: {added} ({gained})."
+        if added
+        else "All segments share one calibration: what earlier periods said of a segment did not help in later ones "
+        f"({gained}), or the outcome came to fewer than {MIN_SEGMENT_OUTCOMES} accounts of each.",
+    ]
+
+
+def _reason_lines(reasons: Mapping[str, float]) -> list[str]:
+    told = ", ".join(f"{Reason(name).words.lower()} {share:.0%}" for name, share in reasons.items())
+    return ["", f"First reason of the {CAPACITY:.0%} of accounts most likely on the newest dates: {told or 'none'}."]
+
+
+def _weakness_lines(result: Backtest, model: Model) -> list[str]:
+    """What the figures themselves warn of; silence where they warn of nothing."""
+    found = []
+    early = [(span, share) for span, (_, share) in lead(result.rows, result.outcome, SERVED).items()]
+    if early and early[-1][1] < 2 * CAPACITY:
+        found.append(f"{early[-1][0]} ahead it finds {early[-1][1]:.0%} in its top {CAPACITY:.0%}, little over chance")
+    small = [name for name, one in groups(result.rows, SERVED).items() if one.outcomes < MIN_SAID]
+    if small:
+        found.append(f"nothing is shown for {', '.join(small)}: fewer than {MIN_SAID} outcomes each")
+    for name, one in groups(result.rows, SERVED).items():
+        if one.outcomes >= MIN_SAID and not 0.7 <= one.expected / one.outcomes <= 1.4:
+            found.append(f"for {name} it promised {one.expected:.0f} where {one.outcomes} came")
+    worst = min(result.by_fold, key=lambda one: one.roc_auc if one.roc_auc == one.roc_auc else 1.0)
+    best = max(one.roc_auc for one in result.by_fold if one.roc_auc == one.roc_auc)
+    if worst.roc_auc < best - 0.1:
+        found.append(f"quality differs by period: ROC-AUC {worst.roc_auc:.2f} to {best:.2f}")
+    blind = [family for family, rows in FAMILIES.items() if not {f.name for f in rows} & set(model.encoding.features)]
+    if blind:
+        found.append(f"it sees nothing of {', '.join(blind)}")
+    found.append("it knows what tables know; a merger, a bankruptcy or a word in a corridor comes as a surprise")
+    return ["", "Known weaknesses: " + "; ".join(found) + "."]
 
 
 def _lead_lines(result: Backtest) -> list[str]:
@@ -128,83 +181,9 @@ def _group_lines(result: Backtest) -> list[str]:
     return lines
 
 
-def _plot(draw: "Callable[[Axes], None]") -> bytes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.2, 4.2), layout="constrained", facecolor=PAPER)
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK)
-    draw(axes)
-    out = io.BytesIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()
-
-
-def _calibration(axes: "Axes", result: Backtest) -> None:
-    rows = result.rows
-    for name, column, colour in (
-        (HEALTH, HEALTH, MUTED),
-        (LOGISTIC, LOGISTIC, "#c58b2a"),
-        ("Tenure", "served", ACCENT),
-    ):
-        found = bins(rows["happened"].to_numpy(dtype=float), sigmoid(rows[column].to_numpy(dtype=float)))
-        axes.plot([said for said, _, _ in found], [was for _, was, _ in found], "o-", color=colour, label=name, ms=4)
-    top = max(axes.get_xlim()[1], axes.get_ylim()[1])
-    axes.plot([0, top], [0, top], color=MUTED, lw=0.8, ls="--")
-    axes.set(xlabel="probability said", ylabel="frequency seen", title="Is a probability a frequency?")
-    axes.legend(frameon=False)
-
-
-def _lift(axes: "Axes", result: Backtest) -> None:
-    rows = result.rows
-    shares = np.linspace(0, 1, 101)
-    for name, column, colour in (
-        (HEALTH, HEALTH, MUTED),
-        (LOGISTIC, LOGISTIC, "#c58b2a"),
-        ("Tenure", "served", ACCENT),
-    ):
-        ordered = rows["happened"].to_numpy(dtype=float)[np.argsort(-rows[column].to_numpy(dtype=float), kind="stable")]
-        gained = np.concatenate([[0], np.cumsum(ordered)]) / max(ordered.sum(), 1)
-        axes.plot(shares, gained[(shares * len(ordered)).astype(int)], color=colour, label=name)
-    axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls="--")
-    axes.set(
-        xlabel="share of accounts looked at", ylabel="share of outcomes found", title="What looking at the top finds"
-    )
-    axes.legend(frameon=False, loc="lower right")
-
-
-def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> bytes:
-    """SHAP's beeswarm of the features that weigh most, over a sample of the newest rows."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import shap
-    from matplotlib import pyplot
-
-    rows = data.frame.sort_values(["as_of", "account_id"]).tail(4 * most)
-    rows = rows.sample(min(most, len(rows)), random_state=0)
-    shares, base = model.contributions(model.encoding.matrix(rows))
-    labels = [CATALOGUE[name].label for name in model.encoding.features]
-    explanation = shap.Explanation(
-        values=shares,
-        base_values=base,
-        data=model.encoding.matrix(rows),
-        feature_names=[f"{label}" for label in labels],
-    )
-    figure = pyplot.figure(facecolor=PAPER)
-    axes = shap.plots.beeswarm(explanation, max_display=shown, show=False, plot_size=(9, 6.5))
-    axes.set_xlabel("share in log-odds")
-    out = io.BytesIO()
-    axes.figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
-    pyplot.close("all")
-    del figure
-    return out.getvalue()
-
-
-def _page(markdown: str, plots: dict[str, bytes], model: Model) -> str:
+def _page(markdown: str, drawn: dict[str, bytes], model: Model) -> str:
     body = "\n".join(_blocks(markdown))
-    figures = "\n".join(f"<figure>{_inline(plot)}</figure>" for plot in plots.values())
+    figures = "\n".join(f"<figure>{_inline(plot)}</figure>" for plot in drawn.values())
     title = html.escape(f"{model.outcome} within {model.horizon_days} days")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model card: {title}</title>'

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from features.catalogue import READ
 from features.sources import SOURCES
 from features.warehouse import Warehouse
 
@@ -37,7 +38,7 @@ def odd_clocks(warehouse: Warehouse, least: int) -> Iterator[OddClock]:
     A column `x` whose "learnt at" was not given is no such case: no snapshot ever shows its values.
     """
     started = _commonest_day(warehouse, "subscriptions", "starts_on")
-    for name in warehouse.tables:
+    for name in [name for name in warehouse.tables if name in READ]:
         day, share, rows = _commonest_day(warehouse, name, "known_at")
         if rows >= least and share >= ONE_DAY and (started[1] < ONE_DAY or day != started[0]):
             event = SOURCES[name].event is not None

@@ -9,9 +9,11 @@ from features.catalogue import CATALOGUE
 from features.cohort import cohort, spine
 from features.snapshot import Progress, snapshot
 from features.warehouse import Warehouse
-from training.horizons import HORIZONS, label_at
-from training.outcomes import OUTCOMES, label, last_matured
+from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, label_at
+from training.outcomes import OUTCOMES, label, last_matured, lost_at_renewal, treated
 
+TREATED = "treated"
+"""The column that says whether a playbook ran for the account within the horizon."""
 STEP_DAYS = 28
 """Days between two dates of the training spine; half of it where fewer than `SMALL_COHORT` accounts pay at once."""
 SMALL_COHORT = 1_000
@@ -27,8 +29,10 @@ class DatasetError(ValueError):
 class Dataset:
     """`frame`: `account_id`, `as_of`, one column a feature, `arr_before`, `arr_after` and one boolean an outcome.
 
-    Beside them `<outcome>_<days>` at each other horizon, null where that has not passed.
+    Beside them `<outcome>_<days>` at each other horizon, and `churn_renewal` at the end of the term, null where that
+    has not passed, and `treated` (bool): a playbook ran within the horizon.
 
+    `treated` counts the rows on which a playbook ran, also those that were then left out.
     `unmatured` and `gone` count the rows that were dropped: the future not yet known, and accounts that had left
     already without anybody knowing.
     """
@@ -38,6 +42,7 @@ class Dataset:
     until: date
     unmatured: int
     gone: int
+    treated: int = 0
 
     @property
     def features(self) -> list[str]:
@@ -110,11 +115,15 @@ def joined(
             "take a shorter --horizon or a later --until"
         )
     table = snapshot(warehouse, kept[["account_id", "as_of"]], progress=progress)
+    kept[TREATED] = treated(warehouse, kept, horizon_days, until)
     frame = table.merge(kept, on=["account_id", "as_of"], how="left", validate="one_to_one")
+    if RENEWAL in frame:
+        frame[LOST_AT_RENEWAL] = lost_at_renewal(warehouse, frame, until)
     return Dataset(
         frame=frame,
         horizon_days=horizon_days,
         until=until,
         unmatured=int((~labelled["matured"]).sum()),
         gone=int((labelled["matured"] & labelled["gone"]).sum()),
+        treated=int(frame[TREATED].sum()),
     )

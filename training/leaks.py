@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.catalogue import CATALOGUE
+from features.catalogue import CATALOGUE, READ
 from features.feature import Feature, Unit
 from features.measure import references
 from features.source import Kind
@@ -71,7 +71,7 @@ def leaks_of(warehouse: Warehouse, data: Dataset, outcomes: Collection[str] = tu
     first = {
         name: warehouse.engine.frame(rows.group_by("account_id").agg(seen=rows.known_at.min()))
         for name, rows in warehouse.tables.items()
-        if name not in ("accounts", "subscriptions")
+        if name in READ - {"accounts", "subscriptions"}
     }
     spoken = sayings(warehouse, {name: fates(data, name) for name in outcomes if _enough(data, name)}, MIN_ACCOUNTS)
     found = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from training.model import Floats, sigmoid
+from training.calibration import Floats, sigmoid
 
 CAPACITY = 0.10
 """The share of accounts that CSMs can look after in a period; lift and ARR captured are read there."""

@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
-from training.horizons import AHEAD, RENEWAL, Lessons, asked, directions, lessons
+from training.horizons import AHEAD, RENEWAL, Lessons, asked, directions, lessons, to_renewal
 
 if TYPE_CHECKING:
     import lightgbm
 
-Floats = npt.NDArray[np.float64]
-
 BOOSTER, CARD = "booster.txt", "model.json"
+SEGMENT = "segment"
 
 
 class ModelError(ValueError):
@@ -65,11 +64,15 @@ class Params:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A calibration: served log-odds = `slope` x raw log-odds + `intercept`."""
+class Answers:
+    """What a model says of (rows,): `shares` (rows, features) and `base` in served log-odds at its own horizon, the
+    probability `ahead` at each horizon, and `by_renewal` at the end of the term (nan: none is spoken of).
+    """
 
-    slope: float = 1.0
-    intercept: float = 0.0
+    shares: Floats
+    base: Floats
+    ahead: Mapping[int, Floats]
+    by_renewal: Floats
 
 
 @dataclass(frozen=True)
@@ -99,32 +102,55 @@ class Model:
         shares, base = self.contributions(self.encoding.matrix(table), horizon_days=horizon_days)
         return sigmoid(np.asarray(base + shares.sum(axis=1)))
 
+    def answers(self, matrix: Matrix, threads: int = 2) -> Answers:
+        """All that is served of each row of an encoded snapshot."""
+        shares, base = self.contributions(matrix, threads)
+        return Answers(shares, base, self.ahead(matrix, threads), self.by_renewal(matrix, threads))
+
     def ahead(self, matrix: Matrix, threads: int = 2) -> dict[int, Floats]:
         """The probability of each row of an encoded snapshot by horizon; it never falls as the horizon grows."""
-        found = {}
-        for days in self.horizons:
-            raw = self.booster.predict(
-                asked(self.encoding, matrix, days), raw_score=True, num_threads=threads, validate_features=False
-            )
-            found[days] = sigmoid(self.line.slope * np.asarray(raw, dtype=np.float64) + self.line.intercept)
+        return {days: self._asked_at(matrix, days, threads) for days in self.horizons}
+
+    def by_renewal(self, matrix: Matrix, threads: int = 2) -> Floats:
+        """The probability of each row by the end of its term; nan where none ends within a year, or is known."""
+        days = to_renewal(self.encoding, matrix)
+        known = ~np.isnan(days)
+        found = np.full(len(matrix), np.nan)
+        if self.outcome == "churn" and known.any():
+            found[known] = self._asked_at(matrix[known], days[known], threads)
         return found
+
+    def _asked_at(self, matrix: Matrix, horizon_days: int | Matrix, threads: int) -> Floats:
+        raw = self.booster.predict(
+            asked(self.encoding, matrix, horizon_days), raw_score=True, num_threads=threads, validate_features=False
+        )
+        return sigmoid(self.line.served(np.asarray(raw, dtype=np.float64), self._segments(matrix)))
+
+    def _segments(self, matrix: Matrix) -> "pd.Series | None":
+        """The stated segment of each encoded row, where the calibration knows segments."""
+        if not self.line.segments or SEGMENT not in self.encoding.categories:
+            return None
+        names = dict(enumerate(self.encoding.categories[SEGMENT]))
+        return pd.Series(matrix[:, self.encoding.features.index(SEGMENT)]).map(names)
 
     def contributions(self, matrix: Matrix, threads: int = 2, horizon_days: int | None = None) -> tuple[Floats, Floats]:
         """(rows, features) shares in served log-odds (exact tree SHAP values), and the (rows,) base they are added to.
 
-        `matrix` is the encoding's, of a snapshot or of single rows. What the horizon itself adds to a row is part of
-        its base; that the term ends within it is told by the days to renewal.
+        `matrix` is the encoding's, of a snapshot or of single rows. What the horizon itself and the account's segment
+        add to a row are part of its base; that the term ends within the horizon is told by the days to renewal.
         """
         count = len(self.encoding.features)
         if not len(matrix):
             return np.empty((0, count)), np.empty(0)
+        segments = self._segments(matrix)
         matrix = asked(self.encoding, matrix, horizon_days or self.horizon_days)
         shap = np.asarray(
             self.booster.predict(matrix, pred_contrib=True, num_threads=threads, validate_features=False),
             dtype=np.float64,
         )
         shap *= self.line.slope
-        shares, base = shap[:, :count].copy(), shap[:, -1] + shap[:, count] + self.line.intercept
+        shares = shap[:, :count].copy()
+        base = self.line.served(shap[:, -1] / self.line.slope, segments) + shap[:, count]
         if RENEWAL in self.encoding.features:
             shares[:, self.encoding.features.index(RENEWAL)] += shap[:, count + 1]
         else:
@@ -172,7 +198,7 @@ def load(folder: Path) -> Model:
                 tuple(document["features"]),
                 {name: tuple(values) for name, values in document["categories"].items()},
             ),
-            line=Line(**document["line"]),
+            line=Line(**document["line"] | {"doubt": tuple(document["line"]["doubt"])}),
             base_rate=document["base_rate"],
             growth=document["growth"],
             spread=tuple(document["spread"]),
@@ -195,6 +221,7 @@ def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -
     data = lightgbm.Dataset(
         learnt.matrix,
         label=learnt.happened,
+        weight=learnt.weights,
         feature_name=[*code.features, *AHEAD],
         categorical_feature=code.category_places,
         params={"max_bin": 63, "verbosity": -1},
@@ -207,32 +234,12 @@ def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -
     return lightgbm.train(settings, data, num_boost_round=params.rounds)
 
 
-def raw_log_odds(booster: "lightgbm.Booster", code: Encoding, table: pd.DataFrame, horizon_days: int) -> Floats:
-    """The booster's own log-odds at a horizon, before calibration."""
+def raw_log_odds(
+    booster: "lightgbm.Booster", code: Encoding, table: pd.DataFrame, horizon_days: int | Floats
+) -> Floats:
+    """The booster's own log-odds at a horizon, or at one each, before calibration."""
     matrix = asked(code, code.matrix(table), horizon_days)
     return np.asarray(booster.predict(matrix, raw_score=True, num_threads=2), dtype=np.float64)
-
-
-def calibrated(raw: Floats, happened: Floats) -> Line:
-    """The line in log-odds with the largest likelihood on out-of-time predictions (Platt, 1999).
-
-    The slope is kept in 0.25..1.5: beyond that the predictions themselves are wrong, and the gate says so.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    if len(set(happened.tolist())) < 2:
-        return Line()
-    fitted = LogisticRegression(C=1e6).fit(raw.reshape(-1, 1), happened)
-    slope = float(np.clip(fitted.coef_[0, 0], 0.25, 1.5))
-    # With the slope held, the intercept that makes the sum of probabilities the number of outcomes.
-    intercept = float(fitted.intercept_[0])
-    for _ in range(50):
-        probability = sigmoid(slope * raw + intercept)
-        step = (happened.sum() - probability.sum()) / max(float((probability * (1 - probability)).sum()), 1e-9)
-        intercept += float(np.clip(step, -1, 1))
-        if abs(step) < 1e-10:
-            break
-    return Line(slope, intercept)
 
 
 def fit(
@@ -276,11 +283,6 @@ def fit(
         },
         booster=booster,
     )
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """Log-odds to probability."""
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 def _digest(text: str) -> str:

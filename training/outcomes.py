@@ -83,6 +83,44 @@ def label(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: d
     return pd.concat(parts).loc[spine.index]
 
 
+def lost_at_renewal(warehouse: Warehouse, spine: pd.DataFrame, until: date) -> pd.Series:
+    """Whether the account was lost by the end of the term that ends next, as known before `until`: nullable booleans.
+
+    `spine` holds `days_to_renewal`; null where that is unknown or over, or where its end and the grace period have not
+    passed.
+    """
+    known = with_end(follow(warehouse.tables["subscriptions"], SOURCES["subscriptions"], until))
+    stopped = warehouse.engine.frame(stops(known)).groupby("account_id")["churned_age"].agg(list)
+    ages = (pd.Timestamp(until) - spine["as_of"]).dt.days.to_numpy()
+    days = spine["days_to_renewal"].to_numpy(dtype="float64", na_value=float("nan"))
+    told: list[bool | None] = []
+    for account, age, left in zip(spine["account_id"], ages, days, strict=True):
+        settled = left >= 1 and age - left > GRACE_DAYS
+        told.append(any(age - left <= one < age for one in stopped.get(account, ())) if settled else None)
+    return pd.Series(pd.array(told, dtype="boolean"), index=spine.index)
+
+
+def treated(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: date) -> pd.Series:
+    """Whether a playbook was started for the account within the horizon, as known before `until`: booleans.
+
+    None was where there is no `actions` table; one that was refused did not run.
+    """
+    if "actions" not in warehouse.tables:
+        return pd.Series(False, index=spine.index)
+    known = follow(warehouse.tables["actions"], SOURCES["actions"], until)
+    ran = known.filter(known.state.isnull() | (known.state != "refused")).select("account_id", "event_age")
+    started = warehouse.engine.frame(ran).groupby("account_id")["event_age"].agg(list)
+    ages = (pd.Timestamp(until) - spine["as_of"]).dt.days
+    return pd.Series(
+        [
+            any(age - horizon_days <= one <= age for one in started.get(account, ()))
+            for account, age in zip(spine["account_id"], ages, strict=True)
+        ],
+        index=spine.index,
+        dtype=bool,
+    )
+
+
 def _on_one_day(
     rows: pd.DataFrame, paid: pd.DataFrame, stopped: pd.Series, i: int, age: int, horizon_days: int
 ) -> pd.DataFrame:

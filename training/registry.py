@@ -56,8 +56,38 @@ def check_home(home: Path) -> None:
 
 
 def register(home: Path, record: Record) -> str:
-    """Tracks the run, registers its model and names it challenger unless the gate refused it; the version."""
+    """Tracks the run, registers its model and names it challenger unless the gate refused it; the version.
+
+    If the tracking store fails on the way, the model and its card are kept under `home/unregistered`, and
+    `RegistryError` says where.
+    """
     mlflow = _mlflow(home)
+    try:
+        return _registered(mlflow, record)
+    except mlflow.exceptions.MlflowException as error:
+        folder = home / "unregistered" / f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            if folder.exists():
+                folder.rename(Path(scratch, "earlier"))
+            _written(record, Path(scratch, "model")).rename(folder)
+        raise RegistryError(
+            f"the tracking store {mlflow.get_tracking_uri()} failed while the run was being registered: "
+            f"{str(error).splitlines()[0]}; nothing is lost: the model and its card are in {folder}. Mend the store "
+            "and train again: the same tables and seed give the same model"
+        ) from error
+
+
+def _written(record: Record, folder: Path) -> Path:
+    """The model, its card and what belongs to it, as files of a new folder."""
+    folder.mkdir()
+    record.model.save(folder)
+    for file, content in record.files.items():
+        Path(folder, file).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def _registered(mlflow: ModuleType, record: Record) -> str:
     name = f"tenure-{record.model.outcome}"
     mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(run_name=f"{record.model.outcome}-{record.model.horizon_days}d") as run:
@@ -65,12 +95,7 @@ def register(home: Path, record: Record) -> str:
         mlflow.log_metrics(record.metrics)
         mlflow.set_tags(record.tags | {"gate": "; ".join(record.faults) or "passed"})
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch, _STATE)
-            folder.mkdir()
-            record.model.save(folder)
-            for file, content in record.files.items():
-                Path(folder, file).write_bytes(content.encode() if isinstance(content, str) else content)
-            mlflow.log_artifacts(str(folder), _STATE)
+            mlflow.log_artifacts(str(_written(record, Path(scratch, _STATE))), _STATE)
         logged = mlflow.lightgbm.log_model(record.model.booster, name="booster", pip_requirements=REQUIREMENTS)
     client = mlflow.MlflowClient()
     if not client.search_registered_models(f"name='{name}'"):

@@ -7,6 +7,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from features.catalogue import READ
 from features.source import Column, Kind
 from features.sources import SOURCES
 from features.warehouse import Warehouse
@@ -46,7 +47,7 @@ def sayings(warehouse: Warehouse, fates: Mapping[str, pd.DataFrame], least: int)
     known = warehouse.engine.put("fates", pd.concat(told.values(), axis=1).reset_index(names="fated"))
     heard: dict[str, list[Said]] = {name: [] for name in fates}
     for source, rows in warehouse.tables.items():
-        if source in UNHEARD:
+        if source in UNHEARD or source not in READ:
             continue
         for column in SOURCES[source].columns:
             if not {column.name, column.learnt_at or column.name} <= set(rows.columns) or not _speaks(column):

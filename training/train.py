@@ -1,5 +1,6 @@
 """One training run, read top to bottom: dataset, leaks, search, backtest, gate, fit, card, register."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -12,15 +13,18 @@ from features.catalogue import CATALOGUE
 from features.snapshot import Progress
 from features.warehouse import Warehouse
 from training.backtest import Backtest, NotEnough, backtest
+from training.calibration import sigmoid
 from training.card import card_files
 from training.dataset import Dataset, DatasetError, dataset
-from training.gate import faults
+from training.gate import Trial, faults
+from training.interventions import without_interventions
 from training.leaks import Leak, leaks_of, refusals
-from training.metrics import Metrics
-from training.model import Model, Params, fit, sigmoid
+from training.metrics import CAPACITY, Metrics
+from training.model import Model, ModelError, Params, fit
 from training.outcomes import OUTCOMES, outcome_named
-from training.registry import Record, check_home, register
-from training.tune import tuned
+from training.reasons import kept_reasons
+from training.registry import Record, champion, check_home, register
+from training.tune import Search, study_under, tuned
 
 HORIZON_DAYS = 90
 ALLOWED = "a model that learnt from this would be better on paper than in life; to train all the same: --allow-leaks"
@@ -30,7 +34,9 @@ ALLOWED = "a model that learnt from this would be better on paper than in life; 
 class TrainingRun:
     """What a run is told. `until`: nothing known on or after it is used; `trials`: 0 keeps the default parameters.
 
-    `allow_leaks`: learns though the tables seem to know the outcome; the model's record and card say so.
+    `minutes`: no trial of the search begins later; `study`: the database of the search (default: under the home).
+    `allow_leaks`: learns though the tables seem to know the outcome; the model's record and card say so, and the gate
+    stays shut. `interventions`: what becomes of rows on which a playbook ran (`training/interventions.py`).
     """
 
     until: date
@@ -39,6 +45,9 @@ class TrainingRun:
     trials: int = 0
     seed: int = 7
     allow_leaks: bool = False
+    minutes: float | None = None
+    study: str | None = None
+    interventions: str = "keep"
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress
     if progress:
         progress(share, "looking for leaks")
     leaks = [leak for leak in leaks_of(warehouse, data, chosen) if leak.refuses]
+    data = without_interventions(data, run.interventions, run.seed)
     if leaks and not run.allow_leaks:
         counts = len(data.frame), data.unmatured, data.gone
         return [Trained(name, None, None, None, _why_not(leaks, name), *counts) for name in chosen]
@@ -95,7 +105,8 @@ def train_outcome(
     try:
         if run.trials:
             backtest(data, outcome, params)  # says at once if there is not enough to search over
-            params = tuned(data, outcome, run.trials, home, run.seed, _within(progress, 0, 0.6))
+            search = Search(run.trials, run.seed, run.study or study_under(home), run.minutes)
+            params = tuned(data, outcome, search, _within(progress, 0, 0.6))
         result = backtest(data, outcome, params, _within(progress, 0.6 if run.trials else 0, 0.3))
     except NotEnough as error:
         return Trained(outcome, None, None, None, (str(error),), **counts)
@@ -113,17 +124,19 @@ def train_outcome(
         spread=sigmoid(result.rows["served"].to_numpy(dtype=np.float64)),
         growth=_growth(data.frame, outcome),
     )
-    refused = faults(result)
+    refused = faults(result, Trial(allowed, _kept(home, model, data), _latency(model, data)))
     record = Record(
         model=model,
         params=asdict(params)
         | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)}
-        | {"allow_leaks": run.allow_leaks, "leaks": ", ".join(sorted({leak.feature for leak in leaks})) or "none"},
+        | {"allow_leaks": run.allow_leaks, "leaks": ", ".join(sorted({leak.feature for leak in leaks})) or "none"}
+        | {"trials": run.trials, "interventions": run.interventions, "treated_rows": data.treated},
         metrics={
             f"{name.replace(' ', '_')}.{measure}": value
             for name, found in result.metrics.items()
             for measure, value in _finite(found).items()
-        },
+        }
+        | {"covered_share": result.covered[0] / max(result.covered[1], 1)},
         tags={
             "outcome": outcome,
             "warehouse": Path(warehouse.location).name,
@@ -132,7 +145,7 @@ def train_outcome(
             "catalogue": fingerprint(pd.DataFrame({"name": [f"{f.name}={f.measure}" for f in CATALOGUE.values()]})),
         },
         faults=refused,
-        files=card_files(data, result, model, refused, allowed),
+        files=card_files(data, result, model, refused, _notes(run, data, allowed)),
     )
     version = register(home, record)
     return Trained(outcome, version, replace(model, version=f"{outcome}-v{version}"), result, tuple(refused), **counts)
@@ -159,6 +172,37 @@ def _growth(frame: pd.DataFrame, outcome: str) -> float:
 
 def _finite(found: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in vars(found).items() if np.isfinite(value)}
+
+
+def _kept(home: Path, model: Model, data: Dataset) -> float | None:
+    """How many of the champion's likeliest accounts keep their first reason; None where there is no champion, or one
+    that cannot be read: a promotion mends that."""
+    try:
+        serving = champion(home, model.outcome)
+    except ModelError:
+        return None
+    return None if serving is None else kept_reasons(model, serving, data.frame, CAPACITY)
+
+
+def _latency(model: Model, data: Dataset, calls: int = 15) -> float:
+    """The median milliseconds in which one row is answered and explained."""
+    row = model.encoding.matrix(data.frame.tail(1))
+    took = []
+    for _ in range(calls):
+        begun = time.perf_counter()
+        model.answers(row, threads=1)
+        took.append(1000 * (time.perf_counter() - begun))
+    return float(np.median(took))
+
+
+def _notes(run: TrainingRun, data: Dataset, leaks: Sequence[str]) -> list[str]:
+    """What a reader of the card must know of how it was trained."""
+    notes = [f"**Trained on tables that seem to know the outcome:** {'; '.join(leaks)}."] if leaks else []
+    if data.treated:
+        done = {"keep": "kept", "exclude": "left out", "weight": "left out, and rows alike count for more"}
+        what = done[run.interventions]
+        notes.append(f"A playbook ran within the horizon of {data.treated:,} rows; they were {what}.")
+    return notes
 
 
 def _within(progress: Progress | None, start: float, share: float) -> Progress | None:

@@ -1,47 +1,81 @@
 """The search for parameters: over the backtest, by log loss, resumable, reproducible by seed."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from features.snapshot import Progress
 from training.backtest import OURS, predictions
+from training.calibration import Floats, calibrated
 from training.dataset import Dataset
 from training.metrics import metrics
-from training.model import Floats, Params, calibrated
+from training.model import Params
 
 ASIDE = ("seed", "num_threads")
 """The parameters that no search moves."""
 
 
-def tuned(
-    data: Dataset,
-    outcome: str,
-    trials: int,
-    home: Path,
-    seed: int,
-    progress: Progress | None = None,
-    minutes: float | None = None,
-) -> Params:
-    """The best parameters of a study kept in `home/studies.db`; a second call goes on where the first ended.
+class StudyError(ValueError):
+    """A study's database that cannot be opened, is locked, or holds another kind of study."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How long to search, and where the trials are kept: any database that SQLAlchemy opens.
+
+    No trial begins after `minutes`, but for the first.
+    """
+
+    trials: int
+    seed: int
+    study: str
+    minutes: float | None = None
+
+
+def study_under(home: Path) -> str:
+    """The database of the searches under a home."""
+    home.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{home / 'studies.db'}"
+
+
+def tuned(data: Dataset, outcome: str, search: Search, progress: Progress | None = None) -> Params:
+    """The best parameters of a study; a second call goes on where the first ended, and several may work on one at once.
 
     Judged by the mean log loss over folds, each fold calibrated on the others, so that shape and not scale is judged.
     The defaults are the first trial, so no search ends below them. A trial that is worse than the median of the
     earlier ones after some folds is given up (Golovin et al., 2017, the median stopping rule). Each trial is drawn by
     a sampler seeded with the number of those that ended: a study resumed is the study that was never interrupted, and
-    a trial that was killed is drawn again. No trial begins after `minutes`, but for the first.
+    a trial that was killed is drawn again. Raises `StudyError` where the database cannot be worked on.
     """
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
-    if trials < 1:
-        return replace(Params(), seed=seed)
+    if search.trials < 1:
+        return replace(Params(), seed=search.seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        return _searched(data, outcome, search, progress)
+    except (optuna.exceptions.OptunaError, SQLAlchemyError, ImportError) as error:
+        raise _unworkable(search.study, error) from error
+
+
+def _unworkable(study: str, error: Exception) -> StudyError:
+    where = study.rpartition("@")[2] if "@" in study else study  # what stands before it may be a password
+    return StudyError(
+        f"the study in {where} cannot be worked on: {str(error.__cause__ or error).splitlines()[0]}; expected a "
+        "database that this process may write; end who holds it, or name another by --study. Trials that ended are kept"
+    )
+
+
+def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | None) -> Params:
+    import optuna
+
+    seed, trials, minutes = search.seed, search.trials, search.minutes
     study = optuna.create_study(
-        study_name=f"{outcome}-{data.horizon_days}d-{data.until}-{seed}-{len(data.frame)}-v2",
-        storage=f"sqlite:///{home / 'studies.db'}",
+        study_name=f"{outcome}-{data.horizon_days}d-{data.until}-{seed}-{len(data.frame)}-v3",
+        storage=search.study,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
         direction="minimize",
         load_if_exists=True,
@@ -58,10 +92,10 @@ def tuned(
                 raise optuna.TrialPruned
         return _judged(found)
 
-    begun = time.monotonic()
+    begun = time.perf_counter()
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     while (done := len(study.get_trials(deepcopy=False, states=ended))) < trials:
-        if minutes is not None and done and time.monotonic() - begun >= 60 * minutes:
+        if minutes is not None and done and time.perf_counter() - begun >= 60 * minutes:
             break
         study.sampler = optuna.samplers.TPESampler(seed=seed + done)
         study.optimize(loss, n_trials=1)

@@ -28,4 +28,7 @@ FAMILIES: Mapping[str, tuple[Feature, ...]] = {
 CATALOGUE: Mapping[str, Feature] = {feature.name: feature for rows in FAMILIES.values() for feature in rows}
 """Every feature by name, in the order of a snapshot's columns."""
 
+READ = frozenset(feature.source for feature in CATALOGUE.values())
+"""The sources that features read; what no feature reads can neither be missed nor leak."""
+
 FAMILY_OF: Mapping[str, str] = {feature.name: family for family, rows in FAMILIES.items() for feature in rows}

@@ -41,7 +41,7 @@ def test_a_folder_of_files_is_opened(tmp_path: Path, form: str) -> None:
     assert list(warehouse.quarantine.columns) == list(QUARANTINE_COLUMNS)
     assert set(warehouse.blind) == {
         *("usage", "entitlements", "milestones", "surveys", "invoices", "contacts"),
-        *("touchpoints", "opportunities", "goals", "signals"),
+        *("touchpoints", "opportunities", "goals", "signals", "actions"),
     }
 
 

@@ -62,7 +62,8 @@ def score(id: str, outcome: str, tier: str, arr: float, segment: Segment, shares
     matched = [PLAYBOOKS.match(driver.reason, segment, outcome, tier) for driver in drivers if driver.share > 0]
     ids = tuple(dict.fromkeys(row.id for rows in matched[:2] for row in rows[:2]))
     stake = arr * probability
-    return Score(id, AS_OF, outcome, 90, probability, tier, arr, stake, 1.0, f"{outcome}-12", base, drivers, ids)
+    told = (id, AS_OF, outcome, 90, probability, tier, arr, stake, 1.0, f"{outcome}-12", base, drivers, ids)
+    return Score(*told, low=probability * 0.8, high=probability, ahead={90: probability}, by_renewal=None)
 
 
 def brief(id: str, name: str, owner: str, segment: Segment, arr: float, days: int | None, *scores: Score) -> Brief:
@@ -340,7 +341,7 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
     for words in (
         "Enterprise, high value, in maturity, high touch. Looked after by Dana Whitfield.",
         "About 2 in 3 within 90 days",
-        "68 % leave. 217,360 of 318,000 ARR is at stake.",
+        "68 % leave (55 % to 68 %). 217,360 of 318,000 ARR is at stake.",
         "Value gap strongly raises the chance Weekly active users fell 46 %",
         "Room to grow clearly lowers the chance",
         "Model churn-12",

@@ -27,7 +27,7 @@ from training.registry import champion
 
 COLUMNS = [
     "account_id", "as_of", "outcome", "horizon_days", "probability", "tier", "arr", "arr_at_stake", "coverage",
-    "model_version", "base", "drivers", "playbooks",
+    "model_version", "base", "drivers", "playbooks", "low", "high", "ahead", "by_renewal", "held_out",
 ]  # fmt: skip
 REASONS = {
     "value_gap", "champion_turnover", "product_issue", "budget_pressure", "compliance_security", "room_to_grow",
@@ -224,10 +224,8 @@ def test_other_accounts_move_no_score(company: Company, models: dict[str, Model]
 
 
 def row_score(model: Model, **row: object) -> Score:
-    shares, base = model.contributions(model.encoding.row_matrix([row]), threads=1)
-    return score_row(
-        model, shares[0], float(base[0]), dict(row), load_playbooks(), load_tiers(), as_of=UNTIL, coverage=0.0
-    )
+    answers = model.answers(model.encoding.row_matrix([row]), threads=1)
+    return score_row(model, answers, 0, dict(row), load_playbooks(), load_tiers(), as_of=UNTIL, coverage=0.0)
 
 
 def test_a_row_of_nothing_is_scored(models: dict[str, Model]) -> None:

@@ -25,9 +25,10 @@ from training.backtest import (
     folds,
     predictions,
 )
+from training.calibration import calibrated
 from training.dataset import Dataset
 from training.metrics import metrics
-from training.model import Params, calibrated
+from training.model import Params
 
 DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_size=40, unique=True).map(sorted)
 

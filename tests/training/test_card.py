@@ -61,7 +61,7 @@ def test_the_card_names_what_the_model_cannot_see(company: Company, parts: tuple
 
 
 def test_the_plots_are_drawings_that_stand_alone(company: Company) -> None:
-    for name in ("calibration.svg", "lift.svg", "features.svg"):
+    for name in ("calibration.svg", "lift.svg", "lead.svg", "reasons.svg", "features.svg"):
         drawing = champion_file(company.home, "churn", name)
         assert drawing is not None, name
         root = ElementTree.fromstring(drawing)
@@ -73,7 +73,7 @@ def test_the_page_holds_the_card_and_its_plots_and_no_script(company: Company) -
     page = champion_file(company.home, "churn", "card.html")
     assert page is not None
     text = page.decode()
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 5
     assert "<table>" in text
     assert "<script" not in text
     assert "| " not in text.split("<svg")[0]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Company
 from training.backtest import BASELINES, HEALTH, LOGISTIC, OURS, RENEWAL_ALONE, USAGE_ALONE, Backtest
-from training.gate import faults
+from training.gate import Trial, faults
 
 
 @pytest.fixture
@@ -83,3 +83,21 @@ def test_a_comparison_that_cannot_be_told_does_not_open_the_gate(passing: Backte
 def test_one_signal_alone_must_be_beaten(passing: Backtest, signal: str) -> None:
     (fault,) = faults(replace(passing, beats=passing.beats | {signal: (0.001, -0.001, 0.003)}))
     assert fault == f"does not beat {signal}: log loss better by +0.0010 (-0.0010 to +0.0030)"
+
+
+@pytest.mark.parametrize(
+    ("trial", "words"),
+    [
+        (
+            Trial(leaks=["churn: usage has rows …"]),
+            "learnt from what seems to know the outcome: churn: usage has rows …",
+        ),
+        (Trial(kept_reasons=0.31), "another first reason: 31% keep theirs, fewer than 50%"),
+        (Trial(kept_reasons=float("nan")), "another first reason"),
+        (Trial(latency_ms=81.4), "takes 81 ms to explain one row, more than 50"),
+    ],
+)
+def test_what_a_fitted_model_shows_is_judged_too(passing: Backtest, trial: Trial, words: str) -> None:
+    (fault,) = faults(passing, trial)
+    assert words in fault
+    assert faults(passing, Trial(kept_reasons=0.8, latency_ms=3.0)) == []

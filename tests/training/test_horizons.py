@@ -11,7 +11,7 @@ from features.catalogue import CATALOGUE
 from features.feature import Healthy
 from tests.conftest import Company
 from training.encoding import Encoding
-from training.horizons import AHEAD, HORIZONS, asked, directions, label_at, lessons
+from training.horizons import AHEAD, HORIZONS, LOST_AT_RENEWAL, asked, directions, label_at, lessons
 from training.outcomes import last_matured
 
 CODE = Encoding(("days_to_renewal", "tenure_days"), {})
@@ -82,3 +82,40 @@ def test_more_of_what_is_healthy_never_raises_the_risk(company: Company) -> None
             risks.append(model.ahead(moved)[90])
         steps = np.diff(np.column_stack(risks), axis=1) * bound[place]
         assert (steps >= -1e-12).all()
+
+
+def test_a_churn_is_asked_at_the_end_of_its_own_term() -> None:
+    lost = pd.array([True, False, True, pd.NA], dtype="boolean")
+    table = pd.DataFrame({"days_to_renewal": [40.0, 300.0, 366.0, 10.0], "tenure_days": 1.0, LOST_AT_RENEWAL: lost})
+    learnt = lessons(CODE, table, np.zeros(4), "churn", 90)
+    assert learnt.matrix[4:, 2].tolist() == [40.0, 300.0]
+    assert learnt.matrix[4:, 3].tolist() == [1.0, 1.0]
+    assert learnt.happened[4:].tolist() == [1.0, 0.0]
+    assert len(lessons(CODE, table, np.zeros(4), "expansion", 90).happened) == 4
+
+
+def test_the_end_of_a_term_is_learnt_only_once_it_has_matured() -> None:
+    days = [date(2025, 1, 1) + timedelta(days=30 * step) for step in range(12)]
+    table = pd.DataFrame(
+        {"as_of": pd.to_datetime(days), "days_to_renewal": 200.0, "tenure_days": 1.0, LOST_AT_RENEWAL: True}
+    )
+    before = date(2026, 1, 1)
+    learnt = lessons(CODE, table, np.zeros(12), "churn", 90, before)
+    assert learnt.happened.sum() == sum(day <= last_matured(before, 200) for day in days) > 0
+
+
+def test_the_probability_by_renewal_lies_between_those_of_the_horizons_around_it(company: Company) -> None:
+    model = company.trained["churn"].model
+    assert model is not None
+    table = company.data.frame.tail(400)
+    matrix = model.encoding.matrix(table)
+    found, ahead = model.by_renewal(matrix), model.ahead(matrix)
+    left = table["days_to_renewal"].to_numpy(dtype=float)
+    assert np.array_equal(np.isnan(found), ~((left >= 1) & (left <= 365)))
+    for near, far in ((30, 60), (60, 90), (90, 180)):
+        between = (left > near) & (left <= far)
+        assert (ahead[near][between] <= found[between]).all()
+        assert (found[between] <= ahead[far][between] + 1e-12).all()
+    growth = company.trained["expansion"].model
+    assert growth is not None
+    assert np.isnan(growth.by_renewal(growth.encoding.matrix(table))).all()

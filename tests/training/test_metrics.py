@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from training.calibration import sigmoid
 from training.metrics import better_by, bins, metrics, top_share
-from training.model import sigmoid
 
 HAPPENED = np.array([1.0, 0.0, 1.0, 0.0, 0.0])
 LOG_ODDS = np.array([2.0, 1.0, 0.5, -1.0, -2.0])

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Company
+from training.calibration import Line, calibrated, sigmoid
 from training.horizons import asked
-from training.model import Line, Model, ModelError, Params, calibrated, fit, load, sigmoid
+from training.model import Model, ModelError, Params, fit, load
 
 QUICK = Params(rounds=12, num_threads=1)
 
@@ -237,3 +238,22 @@ def test_nothing_in_a_home_is_a_pickle(company: Company) -> None:
 def test_training_is_told_to_be_deterministic() -> None:
     assert "rounds" not in QUICK.lightgbm()
     assert QUICK.lightgbm()["deterministic"] is True
+
+
+def test_contributions_add_up_with_what_segments_add(company: Company) -> None:
+    model = company.trained["churn"].model
+    assert model is not None
+    assert "segment" in model.encoding.categories
+    known = model.encoding.categories["segment"][0]
+    offset = replace(model, line=replace(model.line, segments={known: 0.7}))
+    table = company.data.frame.tail(200)
+    matrix = model.encoding.matrix(table)
+    shares, base = offset.contributions(matrix)
+    plain, before = model.contributions(matrix)
+    assert np.array_equal(shares, plain)
+    added = np.where(table["segment"] == known, 0.7, 0.0)
+    assert set(added) == {0.0, 0.7}
+    assert np.allclose(base - before, added, rtol=0, atol=1e-12)
+    log_odds = base + shares.sum(axis=1)
+    assert np.allclose(sigmoid(log_odds), offset.ahead(matrix)[90], rtol=0, atol=1e-12)
+    assert np.allclose(sigmoid(log_odds), offset.predict(table), rtol=0, atol=1e-12)

@@ -10,7 +10,7 @@ import pytest
 
 from features.revenue import GRACE_DAYS
 from tests.worlds import AS_OF, day, opened, spine_of, table, world
-from training.outcomes import OUTCOMES, OutcomeError, label, last_matured, outcome_named
+from training.outcomes import OUTCOMES, OutcomeError, label, last_matured, lost_at_renewal, outcome_named
 
 HORIZON = 90
 UNTIL = AS_OF + timedelta(days=365)
@@ -136,3 +136,27 @@ def test_an_unknown_outcome_names_the_known_ones() -> None:
     assert outcome_named("churn").bad
     with pytest.raises(OutcomeError, match="expected one of churn, contraction, expansion"):
         outcome_named("joy")
+
+
+@pytest.mark.parametrize(
+    ("terms", "days_to_renewal", "expected"),
+    [
+        ("a | -400d | -300d | +60d | 100 | no | |", 60, True),
+        ("a | -400d | -300d | +60d | 100 | no | |\na | +50d | +60d | +425d | 100 | no | |", 60, False),
+        ("a | -400d | -300d | +60d | 100 | no | |\na | +80d | +85d | +425d | 100 | no | |", 60, False),
+        ("a | -400d | -300d | +60d | 100 | no | |\na | +95d | +95d | +425d | 100 | no | |", 60, True),
+        ("a | -400d | -300d | +60d | 100 | no | +20d |", 60, True),
+        ("a | -400d | -300d | +340d | 100 | no | |", 340, None),
+        ("a | -400d | -300d | | 100 | yes | |", float("nan"), None),
+    ],
+    ids=["ends", "renewed", "late signature", "won back", "left before", "not over yet", "never ends"],
+)
+def test_whether_a_term_renews_is_known_once_it_and_the_grace_period_are_over(
+    tmp_path: Path, terms: str, days_to_renewal: float, expected: bool | None
+) -> None:
+    keyed = "\n".join(f"{i} | {row}" for i, row in enumerate(terms.splitlines()))
+    tables = world(accounts="account_id | known_at\n a | -900d") | {"subscriptions": table(f"{HEADER}\n{keyed}")}
+    warehouse = opened(tables, tmp_path)
+    spine = spine_of(["a"], AS_OF).assign(days_to_renewal=days_to_renewal)
+    (found,) = lost_at_renewal(warehouse, spine, UNTIL).tolist()
+    assert (None if pd.isna(found) else bool(found)) is expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from tests.conftest import Company
 from training import tune
 from training.dataset import Dataset
 from training.model import Params
-from training.tune import tuned
+from training.tune import Search, StudyError, study_under, tuned
 
 
 @pytest.fixture
@@ -29,6 +31,10 @@ def data(company: Company, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return replace(company.data, frame=frame)
 
 
+def searching(trials: int, home: Path, seed: int) -> Search:
+    return Search(trials, seed, study_under(home))
+
+
 def values(home: Path) -> list[float]:
     storage = f"sqlite:///{home / 'studies.db'}"
     (found,) = optuna.get_all_study_names(storage)
@@ -38,44 +44,44 @@ def values(home: Path) -> list[float]:
 
 def test_a_search_goes_on_where_it_was_put_down(data: Dataset, tmp_path: Path) -> None:
     told: list[float] = []
-    tuned(data, "churn", 2, tmp_path, seed=3, progress=lambda done, _: told.append(done))
+    tuned(data, "churn", searching(2, tmp_path, 3), progress=lambda done, _: told.append(done))
     first = values(tmp_path)
     assert len(first) == 2
-    found = tuned(data, "churn", 3, tmp_path, seed=3, progress=lambda done, _: told.append(done))
+    found = tuned(data, "churn", searching(3, tmp_path, 3), progress=lambda done, _: told.append(done))
     assert len(values(tmp_path)) == 3
     assert values(tmp_path)[:2] == first
     assert told == [0.5, 1.0, 1.0]
-    assert tuned(data, "churn", 3, tmp_path, seed=3) == found, "nothing is left to try"
+    assert tuned(data, "churn", searching(3, tmp_path, 3)) == found, "nothing is left to try"
     assert len(values(tmp_path)) == 3
 
 
 def test_the_same_seed_finds_the_same(data: Dataset, tmp_path: Path) -> None:
-    one = tuned(data, "churn", 1, tmp_path / "one", seed=3)
-    again = tuned(data, "churn", 1, tmp_path / "two", seed=3)
+    one = tuned(data, "churn", searching(1, tmp_path / "one", 3))
+    again = tuned(data, "churn", searching(1, tmp_path / "two", 3))
     assert one == again
     assert one.seed == 3
     assert values(tmp_path / "one") == values(tmp_path / "two")
 
 
 def test_no_trial_keeps_the_defaults(data: Dataset, tmp_path: Path) -> None:
-    assert tuned(data, "churn", 0, tmp_path, seed=5) == Params(seed=5)
+    assert tuned(data, "churn", searching(0, tmp_path, 5)) == Params(seed=5)
 
 
 def test_the_defaults_are_tried_first(data: Dataset, tmp_path: Path) -> None:
-    found = tuned(data, "churn", 1, tmp_path, seed=5)
+    found = tuned(data, "churn", searching(1, tmp_path, 5))
     assert replace(found, rounds=Params().rounds, num_threads=Params().num_threads) == Params(seed=5)
 
 
 def test_a_study_resumed_is_the_study_that_was_never_interrupted(data: Dataset, tmp_path: Path) -> None:
-    tuned(data, "churn", 2, tmp_path / "twice", seed=3)
-    tuned(data, "churn", 4, tmp_path / "twice", seed=3)
-    tuned(data, "churn", 4, tmp_path / "once", seed=3)
+    tuned(data, "churn", searching(2, tmp_path / "twice", 3))
+    tuned(data, "churn", searching(4, tmp_path / "twice", 3))
+    tuned(data, "churn", searching(4, tmp_path / "once", 3))
     assert values(tmp_path / "twice") == values(tmp_path / "once")
     assert len(set(values(tmp_path / "once"))) == 4
 
 
 def test_no_trial_begins_after_the_budget_is_spent(data: Dataset, tmp_path: Path) -> None:
-    tuned(data, "churn", 5, tmp_path, seed=3, minutes=0.0)
+    tuned(data, "churn", replace(searching(5, tmp_path, 3), minutes=0.0))
     assert len(values(tmp_path)) == 1
 
 
@@ -87,14 +93,47 @@ def test_a_trial_that_was_killed_is_tried_again_and_not_counted(
     def killed(_: object) -> float:
         raise KeyboardInterrupt
 
-    tuned(data, "churn", 1, tmp_path, seed=3)
+    tuned(data, "churn", searching(1, tmp_path, 3))
     monkeypatch.setattr(tune, "_judged", killed)
     with pytest.raises(KeyboardInterrupt):
-        tuned(data, "churn", 2, tmp_path, seed=3)
+        tuned(data, "churn", searching(2, tmp_path, 3))
     monkeypatch.setattr(tune, "_judged", judged)
-    tuned(data, "churn", 2, tmp_path, seed=3)
+    tuned(data, "churn", searching(2, tmp_path, 3))
     storage = f"sqlite:///{tmp_path / 'studies.db'}"
     (name,) = optuna.get_all_study_names(storage)
     states = [trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).trials]
     assert states.count("COMPLETE") == 2
     assert len(states) == 3
+
+
+def test_a_study_that_cannot_be_opened_is_told_in_one_message(data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "studies.db").write_text("this is no database, however long it may be")
+    with pytest.raises(StudyError, match=r"the study in sqlite:///.*studies\.db cannot be worked on: .*--study"):
+        tuned(data, "churn", searching(1, tmp_path, 3))
+
+
+def test_a_password_of_a_study_is_not_told(data: Dataset) -> None:
+    with pytest.raises(StudyError) as refused:
+        tuned(data, "churn", Search(1, 3, "nothing://somebody:secret@127.0.0.1/studies"))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_study_that_somebody_holds_is_told(data: Dataset, tmp_path: Path) -> None:
+    tuned(data, "churn", searching(1, tmp_path, 3))
+    held = sqlite3.connect(tmp_path / "studies.db", isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(StudyError, match="locked"):
+            tuned(data, "churn", searching(2, tmp_path, 3))
+    finally:
+        held.close()
+    tuned(data, "churn", searching(2, tmp_path, 3))
+    assert len(values(tmp_path)) == 2
+
+
+def test_several_workers_share_one_study(data: Dataset, tmp_path: Path) -> None:
+    tuned(data, "churn", searching(1, tmp_path, 3))
+    with ThreadPoolExecutor(2) as workers:
+        found = list(workers.map(lambda _: tuned(data, "churn", searching(6, tmp_path, 3)), range(2)))
+    assert len(values(tmp_path)) in (6, 7)
+    assert found[0] == found[1] or len(values(tmp_path)) == 7

@@ -1,0 +1,130 @@
+"""A line makes log-odds a frequency, says how far it may be off, and adds for segments only what they have shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.calibration import (
+    MIN_SEGMENT_OUTCOMES,
+    Floats,
+    Line,
+    calibrated,
+    coverage,
+    doubt,
+    segment_offsets,
+    sigmoid,
+)
+
+
+def drawn(seed: int, shifts: tuple[float, ...], rows: int = 800, repeat: int = 1) -> tuple[pd.DataFrame, Floats]:
+    """Rows of as many folds as `shifts`, by which each fold's log-odds are off; accounts come `repeat` times a fold."""
+    random = np.random.default_rng(seed)
+    raw = np.repeat(random.normal(-2.0, 1.2, (len(shifts), rows)), repeat, axis=1)
+    truth = sigmoid(raw + np.array(shifts)[:, None])
+    happened = np.repeat(random.random((len(shifts), rows)), repeat, axis=1) < truth
+    names = np.repeat(np.arange(rows), repeat)
+    frame = pd.DataFrame(
+        {
+            "fold": np.repeat(np.arange(len(shifts)), rows * repeat),
+            "account_id": [f"a{fold}-{name}" for fold in range(len(shifts)) for name in names],
+            "happened": happened.ravel().astype(float),
+        }
+    )
+    return frame, raw.ravel()
+
+
+def test_the_doubt_is_that_of_maximum_likelihood_where_rows_are_independent() -> None:
+    rows, raw = drawn(1, (0.0,), rows=4000)
+    line = calibrated(raw, rows["happened"].to_numpy())
+    probability = line.served(raw)
+    weight = sigmoid(probability) * (1 - sigmoid(probability))
+    design = np.column_stack([np.ones(len(raw)), raw])
+    expected = np.linalg.inv(design.T @ (design * weight[:, None]))
+    found = doubt(line, rows, raw)
+    assert found == pytest.approx((expected[0, 0], expected[0, 1], expected[1, 1]), rel=0.2)
+
+
+def test_rows_of_one_account_are_not_counted_as_many_witnesses() -> None:
+    once, raw = drawn(2, (0.0,), rows=2000)
+    often, raws = drawn(2, (0.0,), rows=2000, repeat=4)
+    line = calibrated(raw, once["happened"].to_numpy())
+    assert doubt(line, often, raws) == pytest.approx(doubt(line, once, raw), rel=1e-9)
+
+
+def test_periods_that_differ_widen_the_interval() -> None:
+    line = Line()
+    calm, raw = drawn(3, (0.0, 0.0, 0.0, 0.0))
+    restless, other = drawn(3, (0.6, -0.6, 0.6, -0.6))
+    assert doubt(line, restless, other)[0] > doubt(line, calm, raw)[0] + 0.1
+
+
+def test_an_interval_holds_its_probability_and_grows_with_distance() -> None:
+    rows, raw = drawn(4, (0.1, -0.1, 0.2, 0.0))
+    line = calibrated(raw, rows["happened"].to_numpy())
+    line = Line(line.slope, line.intercept, doubt=doubt(line, rows, raw))
+    for log_odds in (-6.0, -2.0, 0.0, 5.0):
+        low, high = line.interval(log_odds)
+        assert 0 < low < sigmoid(np.array([log_odds]))[0] < high < 1
+    assert line.error(5.0) > line.error(-2.0)
+    assert Line().interval(0.0) == (0.5, 0.5)
+
+
+def test_the_interval_covers_what_it_says() -> None:
+    held = of = 0
+    for seed in range(12):
+        shifts = tuple(np.random.default_rng(seed).normal(0, 0.3, 4))
+        inside, groups = coverage(*drawn(seed, shifts, repeat=2))
+        held, of = held + inside, of + groups
+    assert of == 12 * 4 * 5
+    assert held / of >= 0.9
+
+
+def test_a_calibration_that_is_off_is_not_covered() -> None:
+    held, of = coverage(*drawn(5, (0.0, 0.0, 0.0, 1.6), rows=3000))
+    assert held < of
+
+
+def segmented(counts: dict[str, int], added: dict[str, float]) -> tuple[pd.DataFrame, Floats]:
+    random = np.random.default_rng(7)
+    segment = np.repeat(list(counts), list(counts.values()))
+    log_odds = random.normal(-1.5, 1.0, len(segment))
+    chance = sigmoid(log_odds + np.array([added[name] for name in segment]))
+    frame = pd.DataFrame(
+        {
+            "segment": segment,
+            "happened": (random.random(len(segment)) < chance).astype(float),
+            "account_id": [str(number) for number in range(len(segment))],
+        }
+    )
+    return frame, log_odds
+
+
+def test_a_segment_adds_what_it_has_shown_drawn_towards_nothing() -> None:
+    rows, log_odds = segmented({"smb": 6000, "enterprise": 6000}, {"smb": 0.0, "enterprise": 0.8})
+    found = segment_offsets(rows, log_odds)
+    assert found["smb"] == pytest.approx(0.0, abs=0.1)
+    assert 0.65 < found["enterprise"] < 0.9
+    one = rows["segment"] == "enterprise"
+    served = sigmoid(Line(segments=found).served(log_odds, rows["segment"]))
+    assert served[one].sum() == pytest.approx(rows.loc[one, "happened"].sum(), rel=0.02)
+
+
+def test_a_segment_with_few_outcomes_is_not_spoken_of() -> None:
+    rows, log_odds = segmented({"smb": 6000, "enterprise": 60}, {"smb": 0.0, "enterprise": 0.8})
+    assert 0 < rows.loc[rows["segment"] == "enterprise", "happened"].sum() < MIN_SEGMENT_OUTCOMES
+    assert set(segment_offsets(rows, log_odds)) == {"smb"}
+
+
+def test_many_rows_of_few_accounts_are_few_outcomes() -> None:
+    rows, log_odds = segmented({"smb": 6000}, {"smb": 0.0})
+    rows["account_id"] = "the same"
+    assert segment_offsets(rows, log_odds) == {}
+
+
+def test_an_unknown_segment_is_answered_by_the_pooled_line() -> None:
+    line = Line(1.0, 0.5, {"smb": 0.25})
+    segments = pd.Series(["smb", "enterprise", None], dtype=object)
+    assert line.served(np.zeros(3), segments).tolist() == [0.75, 0.5, 0.5]
+    assert line.served(np.zeros(3)).tolist() == [0.5, 0.5, 0.5]

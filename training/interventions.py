@@ -1,0 +1,53 @@
+"""Playbooks change what they warn of: rows on which one ran are kept, left out, or stood in for by their likes.
+
+An account that was saved looks as if the warning had been wrong, and a model that learns from it learns that danger
+is safe. Whether a playbook ran is known from the `actions` table; a random hold-out (`serving/holdout.py`) is the only
+way to know what it did.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from training.baselines import logistic_regression
+from training.calibration import Floats
+from training.dataset import TREATED, Dataset
+from training.horizons import WEIGHT
+
+HOWS = ("keep", "exclude", "weight")
+MOST_WEIGHT = 10.0
+"""A row stands for at most so many others: beyond, a few rows would be the model (Cole and Hernan, 2008)."""
+MIN_TREATED = 20
+"""Fewer treated rows than this say nothing of who gets treated; they are left out and nobody stands in for them."""
+
+
+def without_interventions(data: Dataset, how: str, seed: int) -> Dataset:
+    """`keep` learns from all rows; `exclude` drops those treated within the horizon; `weight` drops them too, and rows
+    alike count for more: by one over the probability of not being treated (inverse-probability weighting).
+
+    Accounts are treated because they look bad: to drop them alone makes danger look rare.
+    """
+    if how not in HOWS:
+        raise ValueError(f"interventions {how!r} are not known; expected one of {', '.join(HOWS)}")
+    treated = data.frame[TREATED].to_numpy(dtype=bool)
+    if how == "keep" or not treated.any():
+        return data
+    kept = data.frame[~treated]
+    if how == "weight" and treated.sum() >= MIN_TREATED and len(kept) >= MIN_TREATED:
+        weight = 1 + np.exp(_chance_of_treatment(data.frame, treated.astype(np.float64), seed)[~treated])
+        kept = kept.assign(**{WEIGHT: np.clip(weight, 1, MOST_WEIGHT)})
+    return replace(data, frame=kept.reset_index(drop=True))
+
+
+def _chance_of_treatment(frame: pd.DataFrame, happened: Floats, seed: int) -> Floats:
+    """(rows,) log-odds of being treated, each account's by a model that was not shown it."""
+    half = pd.Series(pd.factorize(frame["account_id"])[0] % 2 == 0, index=frame.index)
+    found = np.zeros(len(frame))
+    for side in (True, False):
+        learn, new = (half == side).to_numpy(), (half != side).to_numpy()
+        if 0 < happened[learn].sum() < learn.sum():
+            found[new] = logistic_regression(frame[learn], happened[learn], frame[new], seed).new
+        else:
+            found[new] = -np.inf
+    return found
