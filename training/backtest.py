@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
-from training.calibration import Floats, Line, calibrated, coverage, doubt, segment_offsets
+from training.calibration import Floats, Line, calibrated, coverage, doubt, levels, segment_offsets
 from training.dataset import Dataset
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, label_at
 from training.metrics import Metrics, better_by, metrics
@@ -26,9 +26,10 @@ OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
 RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
 BASELINES = (HEALTH, LOGISTIC, RENEWAL_ALONE, USAGE_ALONE)
 CONTENDERS = (OURS, *BASELINES)
+RAW = "raw "
 SERVED, SEGMENTED = "served", "segmented"
-"""The columns of our log-odds as they would have been served: calibrated on earlier folds only, without and with what
-segments add."""
+"""The columns of our log-odds as they would have been served: calibrated on what was known of earlier folds by then,
+without and with what segments add."""
 
 
 class NotEnough(ValueError):
@@ -48,11 +49,11 @@ class Backtest:
     """Out-of-time predictions of every contender on the same rows.
 
     `rows`: `account_id`, `as_of`, `fold`, `happened`, `arr` and one column of log-odds a contender; ours is
-    calibrated on earlier folds only (`served`). `beats` holds by how much its log loss is lower, with an interval.
-    `line` is fitted on all folds and is what the final model takes; what segments add to it, only where adding what
-    earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds intervals by
-    contender, `ahead` our measures by the column of the outcome at each horizon, `covered` how many groups of alike
-    probability, of how many, the line's own interval held.
+    calibrated on what was known of earlier folds by then (`served`). `beats` holds by how much its log loss is lower,
+    with an interval. `line` is fitted on all folds and is what the final model takes; what segments add to it, only
+    where adding what earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds
+    intervals by contender, `ahead` our measures by the column of the outcome at each horizon, `covered` how many
+    groups of alike probability, of how many, the line's own interval held.
     """
 
     outcome: str
@@ -132,17 +133,18 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     for number, test, made in predictions(data, outcome, params, progress):
         others = [name for days in HORIZONS if (name := label_at(outcome, days)) in test]
         others += [LOST_AT_RENEWAL] if LOST_AT_RENEWAL in test and outcome == "churn" else []
-        part = test.reindex(columns=["account_id", "as_of", "segment", "tenure_days", *others]).assign(
+        part = test.reindex(columns=["account_id", "as_of", "segment", "tenure_days", RENEWAL, *others]).assign(
             fold=number, happened=test[outcome].to_numpy(dtype=np.float64), arr=test["arr_before"].to_numpy()
         )
         for name, prediction in made.items():
             part[name] = prediction.new
-        line = _line_before(pd.concat(parts) if parts else None)
+        line = _line_before(pd.concat(parts) if parts else None, outcome, data.horizon_days, planned[number].test[0])
         part[label_at(outcome, data.horizon_days)] = test[outcome].astype("boolean")
         part[SERVED] = replace(line, segments={}).served(_floats(part, OURS))
         part[SEGMENTED] = line.served(_floats(part, OURS), part["segment"])
         for name, raw in made[OURS].ahead.items():
-            part[SERVED + name] = line.served(raw)
+            part[RAW + name] = raw
+            part[SERVED + name] = line.served(raw, horizon_days=_days_of(name, part))
         parts.append(part)
         used.append(planned[number])
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -155,7 +157,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     segments = better_by(happened, _floats(rows, SEGMENTED), _floats(rows, SERVED), rows["account_id"], params.seed)
     if segments[1] > 0:
         rows[SERVED] = rows[SEGMENTED]
-    line = calibrated(_floats(rows, OURS), happened)
+    line = _line(rows, outcome, data.horizon_days)
     line = replace(line, doubt=doubt(line, rows, _floats(rows, OURS)))
     if segments[1] > 0:
         line = replace(line, segments=segment_offsets(rows, line.served(_floats(rows, OURS))))
@@ -182,10 +184,35 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     )
 
 
-def _line_before(earlier: pd.DataFrame | None) -> Line:
+def _line(rows: pd.DataFrame, outcome: str, horizon_days: int, before: date | None = None) -> Line:
+    """The calibration of out-of-time rows, with what each horizon adds; with `before` from outcomes known by then."""
+    line = calibrated(_floats(rows, OURS), _floats(rows, "happened"))
+    seen = {}
+    for days in HORIZONS:
+        name = label_at(outcome, days)
+        if days != horizon_days and name in rows and RAW + name in rows:
+            known = rows[rows[name].notna() & rows[RAW + name].notna()]
+            known = known if before is None else _matured(known, before, days)
+            seen[days] = (_floats(known, name), _floats(known, RAW + name))
+    return replace(line, levels=levels(line, horizon_days, seen))
+
+
+def _days_of(name: str, rows: pd.DataFrame) -> int | Floats:
+    """The horizon at which an outcome's column speaks: the end of each row's term, or so many days."""
+    return _floats(rows, RENEWAL) if name == LOST_AT_RENEWAL else int(name.rpartition("_")[2])
+
+
+def _matured(rows: pd.DataFrame, before: date, horizon_days: int) -> pd.DataFrame:
+    """The rows whose outcome was known before a day."""
+    return rows[rows["as_of"] <= pd.Timestamp(last_matured(before, horizon_days))]
+
+
+def _line_before(earlier: pd.DataFrame | None, outcome: str, horizon_days: int, before: date) -> Line:
+    """What would have been served on a day: calibrated on the outcomes of earlier folds that were known by then."""
+    earlier = None if earlier is None else _matured(earlier, before, horizon_days)
     if earlier is None or earlier["happened"].sum() < MIN_OUTCOMES / 2:
         return Line()
-    line = calibrated(_floats(earlier, OURS), _floats(earlier, "happened"))
+    line = _line(earlier, outcome, horizon_days, before)
     return replace(line, segments=segment_offsets(earlier, line.served(_floats(earlier, OURS))))
 
 

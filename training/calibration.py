@@ -17,25 +17,36 @@ Z = 1.96
 MIN_SEGMENT_OUTCOMES = 40
 """A segment in which the outcome came to fewer accounts out of time is not spoken of by itself: the pooled model
 answers for it."""
+MIN_LEVEL_OUTCOMES = 20
 PRIOR_VARIANCE = 0.25
 """Of what a segment adds, in log-odds: most lie within a factor of 2.7 of the pooled odds (this project's own)."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A calibration: served log-odds = `slope` x raw log-odds + `intercept` + what the row's segment adds.
+    """A calibration: served log-odds = `slope` x raw log-odds + `intercept` + what the row's segment and horizon add.
 
-    `doubt` holds the variance of the intercept, its covariance with the slope, and the variance of the slope.
+    `levels` holds what other horizons than the model's own add, by days ahead; it never falls as they grow, and lies
+    on straight lines between. `doubt` holds the variance of the intercept, its covariance with the slope, and the
+    variance of the slope.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
     segments: Mapping[str, float] = field(default_factory=dict)
+    levels: Mapping[int, float] = field(default_factory=dict)
     doubt: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
-    def served(self, raw: Floats, segments: pd.Series | None = None) -> Floats:
-        """(rows,) served log-odds; a segment that is unknown, or too small to be spoken of, adds nothing."""
+    def served(
+        self, raw: Floats, segments: pd.Series | None = None, horizon_days: "int | Floats | None" = None
+    ) -> Floats:
+        """(rows,) served log-odds, at the model's own horizon or at another, or at one each.
+
+        A segment that is unknown, or too small to be spoken of, adds nothing.
+        """
         added = 0.0 if segments is None else segments.map(self.segments).fillna(0.0).to_numpy(dtype=np.float64)
+        if horizon_days is not None and self.levels:
+            added = added + np.interp(horizon_days, list(self.levels), list(self.levels.values()))
         return np.asarray(self.slope * raw + self.intercept + added)
 
     def error(self, log_odds: float) -> float:
@@ -63,15 +74,38 @@ def calibrated(raw: Floats, happened: Floats) -> Line:
         return Line()
     fitted = LogisticRegression(C=1e6).fit(raw.reshape(-1, 1), happened)
     slope = float(np.clip(fitted.coef_[0, 0], *SLOPES))
-    # With the slope held, the intercept that makes the sum of probabilities the number of outcomes.
     intercept = float(fitted.intercept_[0])
+    return Line(slope, intercept + _level(happened, slope * raw + intercept))
+
+
+def levels(line: Line, own_days: int, seen: Mapping[int, tuple[Floats, Floats]]) -> dict[int, float]:
+    """What each horizon adds to a line fitted at `own_days`, by days ahead; `seen` holds (happened, raw log-odds).
+
+    So much that as many are promised as came; one with fewer than `MIN_LEVEL_OUTCOMES` outcomes adds what its
+    neighbour towards `own_days` does. Clipped so that it never falls with the horizon: probabilities must nest.
+    """
+    found = {own_days: 0.0}
+    for days in sorted(seen, key=lambda days: abs(days - own_days)):
+        happened, raw = seen[days]
+        furthest = min if days < own_days else max
+        nearest = added = furthest(found.values())
+        if MIN_LEVEL_OUTCOMES <= happened.sum() < len(happened):
+            added = _level(happened, line.served(raw))
+        found[days] = furthest(added, nearest)
+    return dict(sorted(found.items()))
+
+
+def _level(happened: Floats, log_odds: Floats, prior_variance: float = np.inf) -> float:
+    """What is to be added to `log_odds` so that as many are promised as came; a normal prior draws it to nothing."""
+    added = 0.0
     for _ in range(50):
-        probability = sigmoid(slope * raw + intercept)
-        step = (happened.sum() - probability.sum()) / max(float((probability * (1 - probability)).sum()), 1e-9)
-        intercept += float(np.clip(step, -1, 1))
+        probability = sigmoid(log_odds + added)
+        slope = happened.sum() - probability.sum() - added / prior_variance
+        step = slope / max(float((probability * (1 - probability)).sum()) + 1 / prior_variance, 1e-9)
+        added += float(np.clip(step, -1, 1))
         if abs(step) < 1e-10:
             break
-    return Line(slope, intercept)
+    return added
 
 
 def doubt(line: Line, rows: pd.DataFrame, raw: Floats) -> tuple[float, float, float]:
@@ -154,16 +188,7 @@ def segment_offsets(rows: pd.DataFrame, log_odds: Floats) -> dict[str, float]:
     found = {}
     happened, accounts = rows["happened"].to_numpy(dtype=np.float64), rows["account_id"].to_numpy()
     for name, places in rows.groupby("segment").indices.items():
-        outcomes = happened[places].sum()
         if len(set(accounts[places][happened[places] > 0])) < MIN_SEGMENT_OUTCOMES:
             continue
-        added = 0.0
-        for _ in range(50):
-            probability = sigmoid(log_odds[places] + added)
-            slope = outcomes - probability.sum() - added / PRIOR_VARIANCE
-            step = slope / (float((probability * (1 - probability)).sum()) + 1 / PRIOR_VARIANCE)
-            added += step
-            if abs(step) < 1e-10:
-                break
-        found[str(name)] = float(added)
+        found[str(name)] = _level(happened[places], log_odds[places], PRIOR_VARIANCE)
     return found

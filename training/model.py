@@ -124,7 +124,7 @@ class Model:
         raw = self.booster.predict(
             asked(self.encoding, matrix, horizon_days), raw_score=True, num_threads=threads, validate_features=False
         )
-        return sigmoid(self.line.served(np.asarray(raw, dtype=np.float64), self._segments(matrix)))
+        return sigmoid(self.line.served(np.asarray(raw, dtype=np.float64), self._segments(matrix), horizon_days))
 
     def _segments(self, matrix: Matrix) -> "pd.Series | None":
         """The stated segment of each encoded row, where the calibration knows segments."""
@@ -143,14 +143,15 @@ class Model:
         if not len(matrix):
             return np.empty((0, count)), np.empty(0)
         segments = self._segments(matrix)
-        matrix = asked(self.encoding, matrix, horizon_days or self.horizon_days)
+        days = horizon_days or self.horizon_days
+        matrix = asked(self.encoding, matrix, days)
         shap = np.asarray(
             self.booster.predict(matrix, pred_contrib=True, num_threads=threads, validate_features=False),
             dtype=np.float64,
         )
         shap *= self.line.slope
         shares = shap[:, :count].copy()
-        base = self.line.served(shap[:, -1] / self.line.slope, segments) + shap[:, count]
+        base = self.line.served(shap[:, -1] / self.line.slope, segments, days) + shap[:, count]
         if RENEWAL in self.encoding.features:
             shares[:, self.encoding.features.index(RENEWAL)] += shap[:, count + 1]
         else:
@@ -198,7 +199,7 @@ def load(folder: Path) -> Model:
                 tuple(document["features"]),
                 {name: tuple(values) for name, values in document["categories"].items()},
             ),
-            line=Line(**document["line"] | {"doubt": tuple(document["line"]["doubt"])}),
+            line=_line(document["line"]),
             base_rate=document["base_rate"],
             growth=document["growth"],
             spread=tuple(document["spread"]),
@@ -209,6 +210,11 @@ def load(folder: Path) -> Model:
         raise ModelError(f"the model in {folder} cannot be read: {error}; promote again") from error
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
         raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
+
+
+def _line(document: dict[str, Any]) -> Line:
+    levels = {int(days): added for days, added in document["levels"].items()}
+    return Line(**document | {"doubt": tuple(document["doubt"]), "levels": levels})
 
 
 def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -> "lightgbm.Booster":

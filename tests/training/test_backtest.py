@@ -21,14 +21,16 @@ from training.backtest import (
     OURS,
     Backtest,
     NotEnough,
+    _line_before,
     backtest,
     folds,
     predictions,
 )
-from training.calibration import calibrated
+from training.calibration import Line, calibrated
 from training.dataset import Dataset
 from training.metrics import metrics
 from training.model import Params
+from training.outcomes import last_matured
 
 DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_size=40, unique=True).map(sorted)
 
@@ -100,12 +102,13 @@ def test_what_happened_to_tested_rows_moves_no_prediction_of_their_fold(company:
             assert np.array_equal(one[name].new, other[name].new), name
 
 
-def test_probabilities_are_calibrated_on_earlier_folds_only(company: Company) -> None:
-    rows = result_of(company).rows
-    first = rows["fold"].min()
-    for number in sorted(rows["fold"].unique()):
-        part, earlier = rows[rows["fold"] == number], rows[rows["fold"] < number]
-        if number == first or earlier["happened"].sum() < MIN_OUTCOMES / 2:
+def test_probabilities_are_calibrated_on_what_was_known_of_earlier_folds(company: Company) -> None:
+    result = result_of(company)
+    rows = result.rows
+    for number, fold in enumerate(result.folds):
+        known = rows["as_of"] <= pd.Timestamp(last_matured(fold.test[0], result.horizon_days))
+        part, earlier = rows[rows["fold"] == number], rows[known & (rows["fold"] < number)]
+        if earlier["happened"].sum() < MIN_OUTCOMES / 2:
             assert part["served"].equals(part[OURS])
         else:
             line = calibrated(earlier[OURS].to_numpy(), earlier["happened"].to_numpy())
@@ -154,3 +157,16 @@ def test_progress_is_told_once_a_fold_and_never_goes_back(company: Company) -> N
     assert len(told) >= len(result_of(company).folds)
     assert told == sorted(told)
     assert all(0 <= done < 1 for done in told)
+
+
+def test_a_calibration_is_fitted_on_what_was_known_by_then(company: Company) -> None:
+    """Outcomes of an earlier fold that came true only after a fold began change nothing of what it served."""
+    result = company.trained["churn"].backtest
+    assert result is not None
+    rows = result.rows
+    last = rows["as_of"].quantile(0.7).date() + timedelta(days=result.horizon_days + GRACE_DAYS)
+    unknown = rows["as_of"] > pd.Timestamp(last_matured(last, result.horizon_days))
+    assert 0 < unknown.sum() < len(rows)
+    turned = rows.assign(happened=rows["happened"].where(~unknown, 1 - rows["happened"]))
+    told = [_line_before(one, "churn", result.horizon_days, last) for one in (rows, turned)]
+    assert told[0] == told[1] != Line()

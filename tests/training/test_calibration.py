@@ -13,6 +13,7 @@ from training.calibration import (
     calibrated,
     coverage,
     doubt,
+    levels,
     segment_offsets,
     sigmoid,
 )
@@ -128,3 +129,28 @@ def test_an_unknown_segment_is_answered_by_the_pooled_line() -> None:
     segments = pd.Series(["smb", "enterprise", None], dtype=object)
     assert line.served(np.zeros(3), segments).tolist() == [0.75, 0.5, 0.5]
     assert line.served(np.zeros(3)).tolist() == [0.5, 0.5, 0.5]
+
+
+def test_a_horizon_adds_what_makes_its_promises_come_true_and_never_less_than_a_shorter_one() -> None:
+    random = np.random.default_rng(11)
+    raw = random.normal(-2.0, 1.0, 6000)
+    seen = {
+        days: ((random.random(6000) < sigmoid(raw + off)).astype(float), raw)
+        for days, off in ((30, -0.6), (60, 0.4), (180, 0.5))
+    }
+    line = Line()
+    found = levels(line, 90, seen)
+    assert list(found) == [30, 60, 90, 180]
+    assert found == pytest.approx({30: -0.6, 60: 0.0, 90: 0.0, 180: 0.5}, abs=0.15)
+    assert found[60] == found[90] == 0.0
+    levelled = Line(levels=found)
+    promised = sigmoid(levelled.served(raw, horizon_days=30)).sum()
+    assert promised == pytest.approx(seen[30][0].sum(), rel=1e-6)
+    between = levelled.served(np.zeros(2), horizon_days=np.array([45.0, 135.0]))
+    assert between == pytest.approx([found[30] / 2, found[180] / 2])
+    assert levelled.served(np.zeros(1), horizon_days=400)[0] == found[180]
+
+
+def test_a_horizon_with_few_outcomes_adds_what_its_neighbour_does() -> None:
+    seen = {30: (np.array([1.0, 0.0]), np.zeros(2)), 180: (np.zeros(0), np.zeros(0))}
+    assert levels(Line(), 90, seen) == {30: 0.0, 90: 0.0, 180: 0.0}
