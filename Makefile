@@ -13,7 +13,7 @@ demo: setup  ## Simulate, audit, train, promote, score, then serve the page and 
 	$(BIN)/tenure demo --accounts $(ACCOUNTS) --port $(PORT)
 
 test: setup  ## The quick tests
-	$(BIN)/python -m pytest -q -m "not slow and not browser and not others"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope -m "not slow and not browser and not others"
 
 long: setup system  ## The long tests: a real server, browser, database and cluster, and other people's data
 	$(BIN)/python -m pytest -q -m "slow or browser or others"

@@ -1,8 +1,8 @@
 """One model over discrete time: every row is asked at each horizon, and no probability falls as the horizon grows.
 
-Two columns join the features of a row that is asked: the horizon itself, and whether the term ends within it. Both
-only ever rise with the horizon, and the trees may only rise with both, so the probabilities nest by construction and
-contributions stay additive.
+Three columns join the features of a row that is asked: the days of the horizon that lie before the end of the term,
+whether the term ends within it, and the days after that end. All only ever rise with the horizon, and the trees may
+only rise with all, so the probabilities nest by construction and contributions stay additive.
 
 2026-11-24: against one model a horizon, over the rolling folds of a simulated company (182 churns within 90 days in
 the test periods): log loss .0418 for .0435 at 30 days, .0927 for .0952 at 60, .1367 for .1373 at 90, .2717 for .2670
@@ -11,6 +11,10 @@ at 180. The short horizons, whose outcomes are few, learn from the long ones; a 
 2026-11-24: churn is asked at the end of the row's own term too. Out of time in two simulated companies the log loss of
 "the account is lost by the end of the term" fell from .386 to .367 and from .310 to .303, that at 90 days stayed
 (.1432, .1435) and fell (.1282, .1260): without such rows a horizon between two learnt ones is answered as the shorter.
+
+2026-11-24: the horizon is cut at the end of the term. With the plain horizon, accounts whose term ended within 30 days
+were promised ever more churns as it grew: 38 within 90 days where 24 came, and 31 where 13 came; cut, 23 and 17. Log
+loss at 180 days fell from .2628 to .2604 and from .2463 to .2453, and stayed elsewhere.
 """
 
 from collections.abc import Sequence
@@ -28,7 +32,7 @@ from training.outcomes import last_matured, outcome_named
 HORIZONS = (30, 60, 90, 180)
 """Days ahead that every model is asked, beside the horizon that it is trained for."""
 
-AHEAD = ("horizon_days", "ends_within")
+AHEAD = ("days_before_end", "ends_within", "days_after_end")
 """The columns that a horizon adds behind the features."""
 
 RENEWAL = "days_to_renewal"
@@ -59,19 +63,23 @@ def label_at(outcome: str, horizon_days: int) -> str:
 
 
 def asked(code: Encoding, matrix: Matrix, horizon_days: int | Matrix) -> Matrix:
-    """An encoded snapshot (rows, features) asked at a horizon, or (rows,) one each: (rows, features + 2)."""
-    within = np.full(len(matrix), np.nan)
-    if RENEWAL in code.features:
-        left = matrix[:, code.features.index(RENEWAL)]
-        within = np.where(np.isnan(left), np.nan, (left <= horizon_days).astype(np.float64))
-    return np.column_stack([matrix, np.broadcast_to(np.float64(horizon_days), len(matrix)), within])
+    """An encoded snapshot (rows, features) asked at a horizon, or (rows,) one each: (rows, features + 3)."""
+    days = np.broadcast_to(np.asarray(horizon_days, dtype=np.float64), len(matrix))
+    left = days_left(code, matrix)
+    before = np.fmin(days, np.maximum(left, 0.0))
+    within = np.where(np.isnan(left), np.nan, (left <= days).astype(np.float64))
+    after = np.where(np.isnan(left), np.nan, np.where(left <= days, days - left, -1.0))
+    return np.column_stack([matrix, before, within, after])
+
+
+def days_left(code: Encoding, matrix: Matrix) -> Matrix:
+    """(rows,) days until the term ends; nan where no end is known."""
+    return matrix[:, code.features.index(RENEWAL)] if RENEWAL in code.features else np.full(len(matrix), np.nan)
 
 
 def to_renewal(code: Encoding, matrix: Matrix) -> Matrix:
     """(rows,) days until the term ends, the row's own horizon; nan where none is known or it lies too far."""
-    if RENEWAL not in code.features:
-        return np.full(len(matrix), np.nan)
-    left = matrix[:, code.features.index(RENEWAL)]
+    left = days_left(code, matrix)
     return np.where((left >= 1) & (left <= FURTHEST_RENEWAL), left, np.nan)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
-from training.horizons import AHEAD, RENEWAL, Lessons, asked, directions, lessons, to_renewal
+from training.horizons import AHEAD, RENEWAL, Lessons, asked, days_left, directions, lessons, to_renewal
 
 if TYPE_CHECKING:
     import lightgbm
@@ -137,7 +137,7 @@ class Model:
         """(rows, features) shares in served log-odds (exact tree SHAP values), and the (rows,) base they are added to.
 
         `matrix` is the encoding's, of a snapshot or of single rows. What the horizon itself and the account's segment
-        add to a row are part of its base; that the term ends within the horizon is told by the days to renewal.
+        add to a row are part of its base; what the end of the term adds is told by the days to renewal.
         """
         count = len(self.encoding.features)
         if not len(matrix):
@@ -151,11 +151,14 @@ class Model:
         )
         shap *= self.line.slope
         shares = shap[:, :count].copy()
-        base = self.line.served(shap[:, -1] / self.line.slope, segments, days) + shap[:, count]
+        base = self.line.served(shap[:, -1] / self.line.slope, segments, days)
+        ended = days_left(self.encoding, matrix) <= days
+        base += np.where(ended, 0.0, shap[:, count])
+        told = np.where(ended, shap[:, count], 0.0) + shap[:, count + 1 : count + len(AHEAD)].sum(axis=1)
         if RENEWAL in self.encoding.features:
-            shares[:, self.encoding.features.index(RENEWAL)] += shap[:, count + 1]
+            shares[:, self.encoding.features.index(RENEWAL)] += told
         else:
-            base += shap[:, count + 1]
+            base += told
         return shares, base
 
     def save(self, folder: Path) -> None:

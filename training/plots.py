@@ -100,8 +100,6 @@ def _reasons(axes: "Axes", reasons: Mapping[str, float]) -> None:
 def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> bytes:
     """SHAP's beeswarm of the features that weigh most, over a sample of the newest rows."""
     import matplotlib
-
-    matplotlib.use("Agg")
     import shap
     from matplotlib import pyplot
 
@@ -115,11 +113,16 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
         data=model.encoding.matrix(rows),
         feature_names=[f"{label}" for label in labels],
     )
-    figure = pyplot.figure(facecolor=PAPER)
-    axes = shap.plots.beeswarm(explanation, max_display=shown, show=False, plot_size=(9, 6.5))
-    axes.set_xlabel("share in log-odds")
-    out = io.BytesIO()
-    axes.figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
-    pyplot.close("all")
-    del figure
+    shown_by = matplotlib.get_backend()
+    pyplot.switch_backend("agg")  # a notebook that trains keeps its own, and sees no stray figure
+    try:
+        figure = pyplot.figure(facecolor=PAPER)
+        axes = shap.plots.beeswarm(explanation, max_display=shown, show=False, plot_size=(9, 6.5))
+        axes.set_xlabel("share in log-odds")
+        out = io.BytesIO()
+        axes.figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
+        pyplot.close(axes.figure)
+        pyplot.close(figure)
+    finally:
+        pyplot.switch_backend(shown_by)
     return out.getvalue()

@@ -17,12 +17,19 @@ from training.outcomes import last_matured
 CODE = Encoding(("days_to_renewal", "tenure_days"), {})
 
 
-def test_a_row_is_asked_with_the_horizon_and_whether_the_term_ends_within_it() -> None:
-    matrix = np.array([[60.0, 1.0], [61.0, 1.0], [np.nan, 1.0]])
+def test_a_row_is_asked_with_the_days_before_and_after_the_end_of_its_term() -> None:
+    matrix = np.array([[60.0, 1.0], [61.0, 1.0], [20.0, 1.0], [-5.0, 1.0], [np.nan, 1.0]])
     found = asked(CODE, matrix, 60)
-    assert found[:, 2].tolist() == [60.0, 60.0, 60.0]
-    assert found[:2, 3].tolist() == [1.0, 0.0]
-    assert np.isnan(found[2, 3])
+    assert found[:, 2].tolist() == [60.0, 60.0, 20.0, 0.0, 60.0]
+    assert found[:4, 3].tolist() == [1.0, 0.0, 1.0, 1.0]
+    assert found[:4, 4].tolist() == [0.0, -1.0, 40.0, 65.0]
+    assert np.isnan(found[4, 3:]).all()
+
+
+def test_what_a_row_is_asked_only_rises_with_the_horizon() -> None:
+    matrix = np.column_stack([np.arange(-10.0, 400.0), np.ones(410)])
+    rows = np.stack([asked(CODE, matrix, days)[:, 2:] for days in (*HORIZONS, 365)])
+    assert (np.diff(rows, axis=0) >= 0).all()
 
 
 def test_no_probability_falls_as_the_horizon_grows(company: Company) -> None:
@@ -48,7 +55,7 @@ def test_a_longer_horizon_is_learnt_only_once_it_has_matured() -> None:
     assert learnt.horizons == (30, 180)
     matured = sum(day <= last_matured(before, 180) for day in days)
     assert 0 < matured < 12
-    assert (learnt.matrix[:, 2] == 180).sum() == matured == learnt.happened.sum()
+    assert (learnt.matrix[:, 4] == 179).sum() == matured == learnt.happened.sum()
 
 
 def test_an_outcome_that_is_not_known_yet_teaches_nothing() -> None:
