@@ -1,6 +1,6 @@
 """Rolling-origin folds: learn from what had matured on a date, predict what came after, never the other way."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -10,9 +10,9 @@ import pandas as pd
 
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
-from training.calibration import Floats, Line, calibrated, coverage, doubt, levels, segment_offsets
+from training.calibration import Floats, Line, calibrated, coverage, doubt, enough, level, levels, segment_offsets
 from training.dataset import Dataset
-from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, label_at
+from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, between, label_at
 from training.metrics import Metrics, better_by, metrics
 from training.model import Params
 from training.outcomes import last_matured, outcome_named
@@ -142,9 +142,10 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         part[label_at(outcome, data.horizon_days)] = test[outcome].astype("boolean")
         part[SERVED] = replace(line, segments={}).served(_floats(part, OURS))
         part[SEGMENTED] = line.served(_floats(part, OURS), part["segment"])
-        for name, raw in made[OURS].ahead.items():
-            part[RAW + name] = raw
-            part[SERVED + name] = line.served(raw, horizon_days=_days_of(name, part))
+        part = part.assign(**{RAW + name: raw for name, raw in made[OURS].ahead.items()})
+        part = part.assign(
+            **{SERVED + name: found for name, found in _served_ahead(line, made[OURS].ahead, part).items()}
+        )
         parts.append(part)
         used.append(planned[number])
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -194,12 +195,30 @@ def _line(rows: pd.DataFrame, outcome: str, horizon_days: int, before: date | No
             known = rows[rows[name].notna() & rows[RAW + name].notna()]
             known = known if before is None else _matured(known, before, days)
             seen[days] = (_floats(known, name), _floats(known, RAW + name))
-    return replace(line, levels=levels(line, horizon_days, seen))
+    return replace(line, levels=levels(line, horizon_days, seen), renewal=_renewal(rows, line, before))
 
 
-def _days_of(name: str, rows: pd.DataFrame) -> int | Floats:
-    """The horizon at which an outcome's column speaks: the end of each row's term, or so many days."""
-    return _floats(rows, RENEWAL) if name == LOST_AT_RENEWAL else int(name.rpartition("_")[2])
+def _renewal(rows: pd.DataFrame, line: Line, before: date | None) -> float:
+    """What the end of a row's own term adds, so that as many are promised as came; 0 where too few came."""
+    name = LOST_AT_RENEWAL
+    if name not in rows or RAW + name not in rows:
+        return 0.0
+    known = rows[name].notna() & rows[RAW + name].notna()
+    if before is not None:
+        ended = rows["as_of"] + pd.to_timedelta(rows[RENEWAL].astype("float64"), unit="D")
+        known &= ended <= pd.Timestamp(last_matured(before, 0))
+    happened = _floats(rows[known], name)
+    return level(happened, line.served(_floats(rows[known], RAW + name))) if enough(happened) else 0.0
+
+
+def _served_ahead(line: Line, ahead: Mapping[str, Floats], rows: pd.DataFrame) -> dict[str, Floats]:
+    """The log-odds served at each horizon and at the end of the term, by the column of the outcome there."""
+    days = {name: int(name.rpartition("_")[2]) for name in ahead if name != LOST_AT_RENEWAL}
+    found = {name: line.served(ahead[name], horizon_days=at) for name, at in days.items()}
+    if LOST_AT_RENEWAL in ahead:
+        at = {days[name]: answer for name, answer in found.items()}
+        found[LOST_AT_RENEWAL] = between(at, _floats(rows, RENEWAL), line.at_renewal(ahead[LOST_AT_RENEWAL]))
+    return found
 
 
 def _matured(rows: pd.DataFrame, before: date, horizon_days: int) -> pd.DataFrame:

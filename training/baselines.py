@@ -11,8 +11,8 @@ from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Healthy, Reason
 from training.calibration import Floats
 from training.encoding import Matrix, encoding
-from training.horizons import LOST_AT_RENEWAL, label_at, lessons, to_renewal
-from training.model import Params, fit_booster, raw_log_odds
+from training.horizons import LOST_AT_RENEWAL, asked, label_at, lessons, to_renewal
+from training.model import Params, fit_booster, log_odds_of
 
 PRIOR = 50.0
 
@@ -36,13 +36,18 @@ def gradient_boosting(
     code = encoding(learn)
     learnt = lessons(code, learn, happened, outcome, horizon_days, before=new["as_of"].min().date())
     booster = fit_booster(learnt, outcome, params, code)
+    known, unseen = code.matrix(learn), code.matrix(new)
+
+    def said(matrix: Matrix, at: int | Floats) -> Floats:
+        return log_odds_of(booster, learnt.start, asked(code, matrix, at))
+
     asks: dict[str, int | Floats] = {label_at(outcome, days): days for days in learnt.horizons}
     if outcome == "churn":
-        asks[LOST_AT_RENEWAL] = to_renewal(code, code.matrix(new))
+        asks[LOST_AT_RENEWAL] = to_renewal(code, unseen)
     return Prediction(
-        raw_log_odds(booster, code, learn, horizon_days),
-        raw_log_odds(booster, code, new, horizon_days),
-        ahead={name: raw_log_odds(booster, code, new, days) for name, days in asks.items()},
+        said(known, horizon_days),
+        said(unseen, horizon_days),
+        ahead={name: said(unseen, days) for name, days in asks.items()},
     )
 
 

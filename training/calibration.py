@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,22 @@ class Line:
     """A calibration: served log-odds = `slope` x raw log-odds + `intercept` + what the row's segment and horizon add.
 
     `levels` holds what other horizons than the model's own add, by days ahead; it never falls as they grow, and lies
-    on straight lines between. `doubt` holds the variance of the intercept, its covariance with the slope, and the
-    variance of the slope.
+    on straight lines between. `renewal` is what the end of a row's own term adds. `doubt` holds the variance of the
+    intercept, its covariance with the slope, and the variance of the slope.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
     segments: Mapping[str, float] = field(default_factory=dict)
     levels: Mapping[int, float] = field(default_factory=dict)
+    renewal: float = 0.0
     doubt: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Line":
+        """The line of a saved model's document."""
+        levels = {int(days): added for days, added in document["levels"].items()}
+        return cls(**{**document, "doubt": tuple(document["doubt"]), "levels": levels})
 
     def served(
         self, raw: Floats, segments: pd.Series | None = None, horizon_days: "int | Floats | None" = None
@@ -48,6 +55,10 @@ class Line:
         if horizon_days is not None and self.levels:
             added = added + np.interp(horizon_days, list(self.levels), list(self.levels.values()))
         return np.asarray(self.slope * raw + self.intercept + added)
+
+    def at_renewal(self, raw: Floats, segments: pd.Series | None = None) -> Floats:
+        """(rows,) served log-odds at the end of each row's own term."""
+        return self.served(raw, segments) + self.renewal
 
     def error(self, log_odds: float) -> float:
         """The standard error of served log-odds."""
@@ -75,7 +86,7 @@ def calibrated(raw: Floats, happened: Floats) -> Line:
     fitted = LogisticRegression(C=1e6).fit(raw.reshape(-1, 1), happened)
     slope = float(np.clip(fitted.coef_[0, 0], *SLOPES))
     intercept = float(fitted.intercept_[0])
-    return Line(slope, intercept + _level(happened, slope * raw + intercept))
+    return Line(slope, intercept + level(happened, slope * raw + intercept))
 
 
 def levels(line: Line, own_days: int, seen: Mapping[int, tuple[Floats, Floats]]) -> dict[int, float]:
@@ -89,13 +100,18 @@ def levels(line: Line, own_days: int, seen: Mapping[int, tuple[Floats, Floats]])
         happened, raw = seen[days]
         furthest = min if days < own_days else max
         nearest = added = furthest(found.values())
-        if MIN_LEVEL_OUTCOMES <= happened.sum() < len(happened):
-            added = _level(happened, line.served(raw))
+        if enough(happened):
+            added = level(happened, line.served(raw))
         found[days] = furthest(added, nearest)
     return dict(sorted(found.items()))
 
 
-def _level(happened: Floats, log_odds: Floats, prior_variance: float = np.inf) -> float:
+def enough(happened: Floats) -> bool:
+    """Whether there are outcomes enough to say how many came."""
+    return bool(MIN_LEVEL_OUTCOMES <= happened.sum() < len(happened))
+
+
+def level(happened: Floats, log_odds: Floats, prior_variance: float = np.inf) -> float:
     """What is to be added to `log_odds` so that as many are promised as came; a normal prior draws it to nothing."""
     added = 0.0
     for _ in range(50):
@@ -190,5 +206,5 @@ def segment_offsets(rows: pd.DataFrame, log_odds: Floats) -> dict[str, float]:
     for name, places in rows.groupby("segment").indices.items():
         if len(set(accounts[places][happened[places] > 0])) < MIN_SEGMENT_OUTCOMES:
             continue
-        found[str(name)] = _level(happened[places], log_odds[places], PRIOR_VARIANCE)
+        found[str(name)] = level(happened[places], log_odds[places], PRIOR_VARIANCE)
     return found

@@ -16,7 +16,7 @@ import pandas as pd
 
 from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
-from training.horizons import AHEAD, RENEWAL, Lessons, asked, days_left, directions, lessons, to_renewal
+from training.horizons import AHEAD, RENEWAL, Lessons, Start, asked, between, days_left, directions, lessons, to_renewal
 
 if TYPE_CHECKING:
     import lightgbm
@@ -90,6 +90,7 @@ class Model:
     version: str
     until: str
     encoding: Encoding
+    start: Start
     line: Line
     base_rate: float
     growth: float
@@ -105,26 +106,31 @@ class Model:
     def answers(self, matrix: Matrix, threads: int = 2) -> Answers:
         """All that is served of each row of an encoded snapshot."""
         shares, base = self.contributions(matrix, threads)
-        return Answers(shares, base, self.ahead(matrix, threads), self.by_renewal(matrix, threads))
+        ahead = self.ahead(matrix, threads)
+        return Answers(shares, base, ahead, self.by_renewal(matrix, ahead, threads))
 
     def ahead(self, matrix: Matrix, threads: int = 2) -> dict[int, Floats]:
         """The probability of each row of an encoded snapshot by horizon; it never falls as the horizon grows."""
         return {days: self._asked_at(matrix, days, threads) for days in self.horizons}
 
-    def by_renewal(self, matrix: Matrix, threads: int = 2) -> Floats:
-        """The probability of each row by the end of its term; nan where none ends within a year, or is known."""
+    def by_renewal(self, matrix: Matrix, ahead: Mapping[int, Floats], threads: int = 2) -> Floats:
+        """The probability of each row by the end of its term, between those `ahead` of the horizons before and after
+        it; nan where none ends within a year, or is known."""
         days = to_renewal(self.encoding, matrix)
         known = ~np.isnan(days)
         found = np.full(len(matrix), np.nan)
         if self.outcome == "churn" and known.any():
-            found[known] = self._asked_at(matrix[known], days[known], threads)
+            raw = self._raw(asked(self.encoding, matrix[known], days[known]), threads)
+            said = sigmoid(self.line.at_renewal(raw, self._segments(matrix[known])))
+            found[known] = between({at: answer[known] for at, answer in ahead.items()}, days[known], said)
         return found
 
-    def _asked_at(self, matrix: Matrix, horizon_days: int | Matrix, threads: int) -> Floats:
-        raw = self.booster.predict(
-            asked(self.encoding, matrix, horizon_days), raw_score=True, num_threads=threads, validate_features=False
-        )
-        return sigmoid(self.line.served(np.asarray(raw, dtype=np.float64), self._segments(matrix), horizon_days))
+    def _asked_at(self, matrix: Matrix, horizon_days: int, threads: int) -> Floats:
+        raw = self._raw(asked(self.encoding, matrix, horizon_days), threads)
+        return sigmoid(self.line.served(raw, self._segments(matrix), horizon_days))
+
+    def _raw(self, asked_now: Matrix, threads: int) -> Floats:
+        return log_odds_of(self.booster, self.start, asked_now, threads)
 
     def _segments(self, matrix: Matrix) -> "pd.Series | None":
         """The stated segment of each encoded row, where the calibration knows segments."""
@@ -151,10 +157,12 @@ class Model:
         )
         shap *= self.line.slope
         shares = shap[:, :count].copy()
-        base = self.line.served(shap[:, -1] / self.line.slope, segments, days)
+        usual = self.start.usually(days)
+        base = self.line.served(shap[:, -1] / self.line.slope + usual, segments, days)
         ended = days_left(self.encoding, matrix) <= days
         base += np.where(ended, 0.0, shap[:, count])
         told = np.where(ended, shap[:, count], 0.0) + shap[:, count + 1 : count + len(AHEAD)].sum(axis=1)
+        told += self.line.slope * (self.start.log_odds(matrix[:, -len(AHEAD) :]) - usual)
         if RENEWAL in self.encoding.features:
             shares[:, self.encoding.features.index(RENEWAL)] += told
         else:
@@ -173,6 +181,7 @@ class Model:
             "until": self.until,
             "features": list(self.encoding.features),
             "categories": {name: list(values) for name, values in self.encoding.categories.items()},
+            "start": asdict(self.start),
             "line": asdict(self.line),
             "base_rate": self.base_rate,
             "growth": self.growth,
@@ -202,7 +211,8 @@ def load(folder: Path) -> Model:
                 tuple(document["features"]),
                 {name: tuple(values) for name, values in document["categories"].items()},
             ),
-            line=_line(document["line"]),
+            start=Start.read(document["start"]),
+            line=Line.read(document["line"]),
             base_rate=document["base_rate"],
             growth=document["growth"],
             spread=tuple(document["spread"]),
@@ -213,11 +223,6 @@ def load(folder: Path) -> Model:
         raise ModelError(f"the model in {folder} cannot be read: {error}; promote again") from error
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
         raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
-
-
-def _line(document: dict[str, Any]) -> Line:
-    levels = {int(days): added for days, added in document["levels"].items()}
-    return Line(**document | {"doubt": tuple(document["doubt"]), "levels": levels})
 
 
 def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -> "lightgbm.Booster":
@@ -231,6 +236,7 @@ def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -
         learnt.matrix,
         label=learnt.happened,
         weight=learnt.weights,
+        init_score=learnt.start.log_odds(learnt.matrix[:, -len(AHEAD) :]),
         feature_name=[*code.features, *AHEAD],
         categorical_feature=code.category_places,
         params={"max_bin": 63, "verbosity": -1},
@@ -243,12 +249,10 @@ def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -
     return lightgbm.train(settings, data, num_boost_round=params.rounds)
 
 
-def raw_log_odds(
-    booster: "lightgbm.Booster", code: Encoding, table: pd.DataFrame, horizon_days: int | Floats
-) -> Floats:
-    """The booster's own log-odds at a horizon, or at one each, before calibration."""
-    matrix = asked(code, code.matrix(table), horizon_days)
-    return np.asarray(booster.predict(matrix, raw_score=True, num_threads=2), dtype=np.float64)
+def log_odds_of(booster: "lightgbm.Booster", start: Start, asked_now: Matrix, threads: int = 2) -> Floats:
+    """(rows,) raw log-odds, before calibration, of rows that are asked at a horizon: their start and the trees."""
+    trees = booster.predict(asked_now, raw_score=True, num_threads=threads, validate_features=False)
+    return np.asarray(trees, dtype=np.float64) + start.log_odds(asked_now[:, -len(AHEAD) :])
 
 
 def fit(
@@ -281,6 +285,7 @@ def fit(
         version=version,
         until=until,
         encoding=code,
+        start=learnt.start,
         line=line or Line(),
         base_rate=float(happened.mean()),
         growth=growth,

@@ -169,6 +169,12 @@ def test_a_calibration_is_fitted_on_what_was_known_by_then(company: Company) -> 
     )
     unknown = rows["as_of"] > pd.Timestamp(last_matured(last, result.horizon_days))
     assert 0 < unknown.sum() < len(rows)
-    turned = rows.assign(happened=rows["happened"].where(~unknown, 1 - rows["happened"]))
+    ended = rows["as_of"] + pd.to_timedelta(rows["days_to_renewal"].astype(float), unit="D")
+    open_terms = rows["churn_renewal"].notna() & (ended > pd.Timestamp(last_matured(last, 0)))
+    assert 0 < open_terms.sum() < rows["churn_renewal"].notna().sum()
+    turned = rows.assign(
+        happened=rows["happened"].where(~unknown, 1 - rows["happened"]),
+        churn_renewal=rows["churn_renewal"].where(~open_terms, ~rows["churn_renewal"]),
+    )
     told = [_line_before(one, "churn", result.horizon_days, last) for one in (rows, turned)]
     assert told[0] == told[1] != Line()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from features.catalogue import CATALOGUE
 from features.feature import Healthy
 from tests.conftest import Company
 from training.encoding import Encoding
-from training.horizons import AHEAD, HORIZONS, LOST_AT_RENEWAL, asked, directions, label_at, lessons
+from training.horizons import AHEAD, HORIZONS, LOST_AT_RENEWAL, Start, asked, between, directions, label_at, lessons
 from training.outcomes import last_matured
 
 CODE = Encoding(("days_to_renewal", "tenure_days"), {})
@@ -116,7 +119,8 @@ def test_the_probability_by_renewal_lies_between_those_of_the_horizons_around_it
     assert model is not None
     table = company.data.frame.tail(400)
     matrix = model.encoding.matrix(table)
-    found, ahead = model.by_renewal(matrix), model.ahead(matrix)
+    ahead = model.ahead(matrix)
+    found = model.by_renewal(matrix, ahead)
     left = table["days_to_renewal"].to_numpy(dtype=float)
     assert np.array_equal(np.isnan(found), ~((left >= 1) & (left <= 365)))
     for near, far in ((30, 60), (60, 90), (90, 180)):
@@ -125,4 +129,37 @@ def test_the_probability_by_renewal_lies_between_those_of_the_horizons_around_it
         assert (found[between] <= ahead[far][between] + 1e-12).all()
     growth = company.trained["expansion"].model
     assert growth is not None
-    assert np.isnan(growth.by_renewal(growth.encoding.matrix(table))).all()
+    assert np.isnan(growth.by_renewal(growth.encoding.matrix(table), {})).all()
+
+
+def test_what_the_horizon_and_the_end_of_the_term_say_alone_never_falls_with_the_horizon() -> None:
+    rng = np.random.default_rng(3)
+    matrix = np.column_stack([rng.uniform(-20, 400, 500), np.ones(500)])
+    matrix[:50, 0] = np.nan
+    table = pd.DataFrame(
+        {"as_of": pd.Timestamp(2025, 1, 1), "days_to_renewal": matrix[:, 0], "tenure_days": 1.0}, range(500)
+    )
+    for days, falling in zip(HORIZONS, (0.9, 0.5, 0.3, 0.1), strict=True):  # labels that no truthful history holds
+        table[label_at("churn", days)] = rng.random(500) < falling
+    start = lessons(CODE, table, (rng.random(500) < 0.2).astype(float), "churn", 90).start
+    said = np.stack([start.log_odds(asked(CODE, matrix, days)[:, 2:]) for days in (*HORIZONS, 365)])
+    assert (np.diff(said, axis=0) >= -1e-12).all()
+    assert Start.read(json.loads(json.dumps(asdict(start)))) == start
+
+
+def test_the_start_is_as_frequent_as_the_outcome_was() -> None:
+    rng = np.random.default_rng(4)
+    left = rng.uniform(1, 360, 4000)
+    happened = (rng.random(4000) < np.where(left <= 90, 0.3, 0.02)).astype(float)
+    table = pd.DataFrame({"as_of": pd.Timestamp(2025, 1, 1), "days_to_renewal": left, "tenure_days": 1.0})
+    learnt = lessons(CODE, table, happened, "expansion", 90)
+    said = 1 / (1 + np.exp(-learnt.start.log_odds(learnt.matrix[:, 2:])))
+    for part in (left <= 90, left > 90):
+        assert said[part].mean() == pytest.approx(happened[part].mean(), abs=0.01)
+    assert learnt.start.usually(90) == pytest.approx(learnt.start.log_odds(learnt.matrix[:, 2:]).mean())
+
+
+def test_an_answer_is_held_between_those_of_the_horizons_around_it() -> None:
+    ahead = {30: np.array([0.1, 0.1, 0.1, 0.1]), 90: np.array([0.3, 0.3, 0.3, 0.3])}
+    days, found = np.array([35.0, 35.0, 35.0, np.nan]), np.array([0.05, 0.2, 0.4, 0.9])
+    assert between(ahead, days, found).tolist() == [0.1, 0.2, 0.3, 0.9]

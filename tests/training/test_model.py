@@ -43,7 +43,7 @@ def test_contributions_are_the_boosters_own_log_odds_on_the_calibrations_line(co
     matrix = model.encoding.matrix(company.data.frame)
     shares, base = model.contributions(matrix)
     asked_now = asked(model.encoding, matrix, model.horizon_days)
-    raw = np.asarray(model.booster.predict(asked_now, raw_score=True))
+    raw = np.asarray(model.booster.predict(asked_now, raw_score=True)) + model.start.log_odds(asked_now[:, -3:])
     assert np.abs(base + shares.sum(axis=1) - (model.line.slope * raw + model.line.intercept)).max() < 1e-9
 
 
