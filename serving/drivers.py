@@ -1,6 +1,8 @@
 """Why a score is what it is: contributions summed by reason, worded from the catalogue with the account's numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from features.catalogue import CATALOGUE
 from features.feature import Healthy, Reason, is_known, sentence
@@ -8,6 +10,7 @@ from serving.score import Driver
 from training.calibration import Floats
 from training.model import Model
 from training.outcomes import OUTCOMES
+from training.standing import ACTED_ON, stands_out
 
 UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 SENTENCES = 2
@@ -26,13 +29,19 @@ def drivers(model: Model, shares: Floats, row: Mapping[str, object]) -> tuple[Dr
     for reason, parts in by_reason.items():
         parts.sort(key=lambda part: -abs(part[1]))
         share = sum(part for _, part in parts)
-        found.append(Driver(reason, _words(model, parts, share, row), share, tuple(name for name, _ in parts)))
+        unusual = float(stands_out(np.array(share), model.usual[reason.value]))
+        words = _words(model, parts, share, row)
+        found.append(Driver(reason, words, share, tuple(name for name, _ in parts), unusual))
     return tuple(sorted(found, key=lambda driver: -abs(driver.share)))
 
 
-def acted_on(driver: Driver) -> bool:
-    """Whether the driver makes the outcome likelier for a reason that somebody can do something about."""
-    return driver.share > 0 and driver.reason is not Reason.CONTEXT
+def acted_on(found: Sequence[Driver]) -> list[Driver]:
+    """The drivers that make the outcome likelier for a reason that somebody can do something about.
+
+    The one that stands out most comes first (`training/standing.py` says why): the others are as usual.
+    """
+    raising = [driver for driver in found if driver.share > 0 and driver.reason in ACTED_ON]
+    return sorted(raising, key=lambda driver: -driver.stands_out)
 
 
 def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapping[str, object]) -> str:

@@ -282,7 +282,7 @@ def _score(row: Row[Any], as_of: date) -> Score:
         model_version=row.model_version,
         base=row.base,
         drivers=tuple(
-            Driver(Reason(told["reason"]), told["words"], told["share"], tuple(told["features"]))
+            Driver(Reason(told["reason"]), told["words"], told["share"], tuple(told["features"]), told["stands_out"])
             for told in json.loads(row.drivers)
         ),
         playbooks=tuple(json.loads(row.playbooks)),

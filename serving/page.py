@@ -20,6 +20,7 @@ from features.feature import Reason
 from features.segments import SIZES
 from serving.book import Book
 from serving.brief import Brief
+from serving.drivers import acted_on
 from serving.playbooks import OUTCOMES, TIERS, Playbook, Playbooks
 from serving.score import Driver, Score
 
@@ -147,9 +148,9 @@ def account_url(account_id: str) -> str:
 
 
 def first_reason(score: Score) -> Driver | None:
-    """The strongest driver that makes the outcome likelier and can be acted on; else any that makes it likelier."""
-    raising = sorted((driver for driver in score.drivers if driver.share > 0), key=lambda driver: -driver.share)
-    return next((driver for driver in raising if driver.reason is not Reason.CONTEXT), raising[0] if raising else None)
+    """The driver to act on that stands out most; where there is none, whatever else makes the outcome likelier."""
+    raising = [driver for driver in score.drivers if driver.share > 0]
+    return next(iter(acted_on(raising) or raising), None)
 
 
 def additions(score: Score) -> list[tuple[Driver, float]]:

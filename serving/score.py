@@ -15,13 +15,15 @@ from features.feature import Reason
 class Driver:
     """A reason's signed share of a score, in log-odds: positive makes the outcome likelier.
 
-    `words` tells the evidence with the account's own numbers; `features` are the columns that the share sums.
+    `stands_out`: how many standard deviations the share lies above what is usual for the reason. `words` tells the
+    evidence with the account's own numbers; `features` are the columns that the share sums.
     """
 
     reason: Reason
     words: str
     share: float
     features: tuple[str, ...]
+    stands_out: float
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def driver_document(driver: Driver) -> dict[str, Any]:
         "words": driver.words,
         "share": driver.share,
         "features": list(driver.features),
+        "stands_out": driver.stands_out,
     }
 
 

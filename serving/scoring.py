@@ -120,7 +120,7 @@ def score_row(
         playbooks=tuple(
             dict.fromkeys(
                 playbook.id
-                for driver in sorted(filter(acted_on, why), key=lambda driver: -driver.share)
+                for driver in acted_on(why)
                 for playbook in playbooks.match(driver.reason, segment, model.outcome, tier)
             )
         )[:MOST_PLAYBOOKS],

@@ -7,7 +7,7 @@ log-odds, exactly. Saved as text and JSON; nothing is pickled.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import pandas as pd
 from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
 from training.horizons import AHEAD, RENEWAL, Lessons, Start, asked, between, days_left, directions, lessons, to_renewal
+from training.standing import by_reason, newest, usual_shares
 
 if TYPE_CHECKING:
     import lightgbm
@@ -81,7 +82,8 @@ class Model:
 
     `horizons` are the days ahead that it learnt; it answers for `horizon_days` unless asked for another of them.
     `spread` holds the 0th to 100th percentile of the probabilities it gave out of time, `growth` the median change
-    of ARR (a share) among accounts to which the outcome happened, `typical` the median of each number it learnt from.
+    of ARR (a share) among accounts to which the outcome happened, `typical` the median of each number it learnt from,
+    `usual` the mean and standard deviation of each reason's share.
     """
 
     outcome: str
@@ -96,6 +98,7 @@ class Model:
     growth: float
     spread: tuple[float, ...]
     typical: Mapping[str, float]
+    usual: Mapping[str, tuple[float, float]]
     booster: "lightgbm.Booster"
 
     def predict(self, table: pd.DataFrame, horizon_days: int | None = None) -> Floats:
@@ -187,6 +190,7 @@ class Model:
             "growth": self.growth,
             "spread": list(self.spread),
             "typical": dict(self.typical),
+            "usual": dict(self.usual),
             "booster_sha256": _digest(text),
         }
         (folder / CARD).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -217,6 +221,7 @@ def load(folder: Path) -> Model:
             growth=document["growth"],
             spread=tuple(document["spread"]),
             typical=document["typical"],
+            usual={reason: (mean, spread) for reason, (mean, spread) in document["usual"].items()},
             booster=lightgbm.Booster(model_str=text),
         )
     except (OSError, UnicodeDecodeError) as error:
@@ -278,7 +283,7 @@ def fit(
     learnt = lessons(code, table, happened, outcome, horizon_days)
     booster = fit_booster(learnt, outcome, params, code)
     quantiles = np.quantile(spread, np.linspace(0, 1, 101)) if spread is not None and len(spread) else np.zeros(101)
-    return Model(
+    model = Model(
         outcome=outcome,
         horizon_days=horizon_days,
         horizons=learnt.horizons,
@@ -295,8 +300,11 @@ def fit(
             for name in code.features
             if name not in code.categories and table[name].notna().any()
         },
+        usual={},
         booster=booster,
     )
+    shares, _ = model.contributions(code.matrix(newest(table)))
+    return replace(model, usual=usual_shares(by_reason(code.features, shares)))
 
 
 def _digest(text: str) -> str:

@@ -1,30 +1,23 @@
-"""The reason that a model gives first, of many rows at once: for the card and the gate, not for what is served."""
+"""The first reasons of many rows at once: for the card and the gate."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from features.catalogue import CATALOGUE
-from features.feature import Reason
 from training.model import Model
-
-MOST_ROWS = 2_000
+from training.standing import ACTED_ON, by_reason, newest, stands_out
 
 
 def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
-    """(rows,) the reason whose share raises the probability most and can be acted on; none where no such share does."""
+    """(rows,) the first reason; none where no share of one that can be acted on raises the probability."""
     shares, _ = model.contributions(model.encoding.matrix(table))
-    reasons = [reason for reason in Reason if reason is not Reason.CONTEXT]
-    own = [CATALOGUE[name].reason for name in model.encoding.features]
-    sums = np.column_stack([shares[:, [one is reason for one in own]].sum(axis=1) for reason in reasons])
-    names = np.array([reason.value for reason in reasons], dtype=object)[sums.argmax(axis=1)]
-    return pd.Series(np.where(sums.max(axis=1) > 0, names, None), index=table.index, dtype=object)
-
-
-def newest(table: pd.DataFrame) -> pd.DataFrame:
-    """The last `MOST_ROWS` rows of a dataset, newest dates, accounts in order."""
-    return table.sort_values(["as_of", "account_id"]).tail(MOST_ROWS)
+    sums = {reason: share for reason, share in by_reason(model.encoding.features, shares).items() if reason in ACTED_ON}
+    rank = np.column_stack(
+        [np.where(share > 0, stands_out(share, model.usual[one.value]), -np.inf) for one, share in sums.items()]
+    )
+    names = np.array([reason.value for reason in sums], dtype=object)[rank.argmax(axis=1)]
+    return pd.Series(np.where(np.isfinite(rank.max(axis=1)), names, None), index=table.index, dtype=object)
 
 
 def reason_shares(model: Model, table: pd.DataFrame, top: float) -> Mapping[str, float]:

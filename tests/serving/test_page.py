@@ -58,7 +58,7 @@ def score(id: str, outcome: str, tier: str, arr: float, segment: Segment, shares
     base = {"churn": -2.4, "contraction": -2.9, "expansion": -2.1}[outcome]
     probability = page.chance(base + sum(shares.values()))
     ranked = sorted(shares.items(), key=lambda item: -abs(item[1]))
-    drivers = tuple(Driver(reason, WORDS[reason], share, ("feature",)) for reason, share in ranked)
+    drivers = tuple(Driver(reason, WORDS[reason], share, ("feature",), share) for reason, share in ranked)
     matched = [PLAYBOOKS.match(driver.reason, segment, outcome, tier) for driver in drivers if driver.share > 0]
     ids = tuple(dict.fromkeys(row.id for rows in matched[:2] for row in rows[:2]))
     stake = arr * probability
@@ -342,7 +342,7 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
         "Enterprise, high value, in maturity, high touch. Looked after by Dana Whitfield.",
         "About 2 in 3 within 90 days",
         "68 % leave (55 % to 68 %). 217,360 of 318,000 ARR is at stake.",
-        "Value gap strongly raises the chance Weekly active users fell 46 %",
+        "Value gap strongly raises the chance and stands out most Weekly active users fell 46 %",
         "Room to grow clearly lowers the chance",
         "Model churn-12",
         "9.0 % on 6 January 2025, 68 % on 3 March 2025",

@@ -79,7 +79,7 @@ def test_every_contribution_is_in_exactly_one_driver(file: pd.DataFrame, models:
             (abs(driver["share"]) for driver in told), reverse=True
         )
         for driver in told:
-            assert set(driver) == {"reason", "words", "share", "features"}
+            assert set(driver) == {"reason", "words", "share", "features", "stands_out"}
             assert {CATALOGUE[name].reason.value for name in driver["features"]} == {driver["reason"]}
 
 
@@ -148,7 +148,7 @@ def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> N
     for found in company.scorings[LATER].scores:
         assert len(found.playbooks) <= 3
         assert len(set(found.playbooks)) == len(found.playbooks)
-        raising = {driver.reason for driver in found.drivers if acted_on(driver)}
+        raising = {driver.reason for driver in acted_on(found.drivers)}
         for id in found.playbooks:
             assert set(playbooks[id].reasons) & raising
             assert found.outcome in playbooks[id].outcomes
@@ -247,7 +247,7 @@ def test_a_driver_without_any_pull_says_that_nothing_stands_out(models: dict[str
     model = models["churn"]
     found = drivers(model, np.zeros(len(model.encoding.features)), {})
     assert {driver.words for driver in found} == {"No single signal stands out"}
-    assert not any(acted_on(driver) for driver in found)
+    assert not acted_on(found)
 
 
 def test_context_is_shown_and_never_acted_on(company: Company) -> None:
@@ -258,7 +258,7 @@ def test_context_is_shown_and_never_acted_on(company: Company) -> None:
         if driver.reason is Reason.CONTEXT and driver.share > 0
     ]
     assert context
-    assert not any(map(acted_on, context))
+    assert not acted_on(context)
 
 
 def test_families_of_which_nothing_is_known_are_named() -> None:

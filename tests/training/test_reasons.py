@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from features.catalogue import CATALOGUE
+from features.feature import Reason
 from serving.page import first_reason
 from tests.conftest import UNTIL, Company
-from training.reasons import kept_reasons, main_reasons, newest, reason_shares
+from training.reasons import kept_reasons, main_reasons, reason_shares
+from training.standing import by_reason, newest, stands_out, usual_shares
 
 
 def test_the_first_reason_is_the_one_that_is_served(company: Company) -> None:
@@ -45,3 +49,19 @@ def test_the_newest_rows_are_taken(company: Company) -> None:
     rows = newest(company.data.frame)
     assert rows["as_of"].max() == company.data.frame["as_of"].max()
     assert len(rows) == 2_000
+
+
+def test_every_share_is_in_exactly_one_reason(company: Company) -> None:
+    model = company.trained["churn"].model
+    assert model is not None
+    shares, _ = model.contributions(model.encoding.matrix(company.data.frame.tail(50)))
+    sums = by_reason(model.encoding.features, shares)
+    assert set(sums) == {CATALOGUE[name].reason for name in model.encoding.features}
+    assert np.sum(list(sums.values()), axis=0) == pytest.approx(shares.sum(axis=1))
+
+
+def test_a_small_share_stands_out_where_the_reason_hardly_moves() -> None:
+    usual = usual_shares({Reason.VALUE_GAP: np.array([-1.0, 1.0]), Reason.BUDGET_PRESSURE: np.array([-0.1, 0.1])})
+    assert stands_out(np.array([1.0]), usual["value_gap"]) == pytest.approx([1.0])
+    assert stands_out(np.array([0.3]), usual["budget_pressure"]) == pytest.approx([3.0])
+    assert stands_out(np.array([0.3]), (0.3, 0.0)).tolist() == [0.0]
