@@ -110,7 +110,9 @@ def named(warehouse: Warehouse, truth: pd.DataFrame, home: Path, seed: int, taug
     return Told(
         causes,
         {
-            "ours": [tuple(driver.reason.value for driver in acted_on(scores[place].drivers)) for place in places],
+            "ours": [
+                tuple(driver.reason.value for driver in acted_on(scores[place].drivers, "churn")) for place in places
+            ],
             "sum of contributions": ranked(by_reason_of(model, table.iloc[places])),
             "the commonest cause": [tuple(pd.Series(causes).value_counts().index)] * len(causes),
             "ceiling": ranked(pd.DataFrame(taught.predict_proba(table.iloc[places][NUMBERS]), columns=taught.classes_)),

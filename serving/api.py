@@ -121,6 +121,11 @@ def api_routes(shelf: Shelf, models: Mapping[str, Model], playbooks: Playbooks, 
         return JSONResponse(brief_document(brief))
 
     async def history(request: Request) -> Response:
+        if not request.scope.get("raw_path", b"/history").endswith(
+            b"/history"
+        ):  # the id ends so: its slash came encoded
+            request.path_params["account_id"] += "/history"
+            return await account(request)
         _query(request, set())
         past = await run_in_threadpool(shelf.history, request.path_params["account_id"])
         if not past:

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from serving.terminal import (
+    check_place,
     check_port,
     date_in,
     day_after_last,
@@ -123,6 +124,7 @@ def snapshot(
 
     if bool(as_of) == bool(start or end) or bool(start) != bool(end):
         wrong_use("expected either --as-of (once or more) or both --from and --to")
+    check_place(out)
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         if as_of:
             dates = [date_in(day, opened) for day in as_of]
@@ -251,6 +253,8 @@ def score(
     from serving.record import score_of_record
     from serving.score import scores_frame
 
+    if out is not None:
+        check_place(out)
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(as_of, opened)
         scoring, withheld = score_of_record(opened, day, home, progress)

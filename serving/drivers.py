@@ -10,7 +10,7 @@ from serving.score import Driver
 from training.calibration import Floats
 from training.model import Model
 from training.outcomes import OUTCOMES
-from training.standing import ACTED_ON, stands_out
+from training.standing import ACTED_ON, comes_last, stands_out
 
 UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 SENTENCES = 2
@@ -35,13 +35,13 @@ def drivers(model: Model, shares: Floats, row: Mapping[str, object]) -> tuple[Dr
     return tuple(sorted(found, key=lambda driver: -abs(driver.share)))
 
 
-def acted_on(found: Sequence[Driver]) -> list[Driver]:
+def acted_on(found: Sequence[Driver], outcome: str) -> list[Driver]:
     """The drivers that make the outcome likelier for a reason that somebody can do something about.
 
-    The one that stands out most comes first (`training/standing.py` says why): the others are as usual.
+    The one that stands out most comes first; `training/standing.py` says why.
     """
     raising = [driver for driver in found if driver.share > 0 and driver.reason in ACTED_ON]
-    return sorted(raising, key=lambda driver: -driver.stands_out)
+    return sorted(raising, key=lambda driver: (comes_last(driver.reason, outcome), -driver.stands_out))
 
 
 def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapping[str, object]) -> str:

@@ -150,7 +150,7 @@ def account_url(account_id: str) -> str:
 def first_reason(score: Score) -> Driver | None:
     """The driver to act on that stands out most; where there is none, whatever else makes the outcome likelier."""
     raising = [driver for driver in score.drivers if driver.share > 0]
-    return next(iter(acted_on(raising) or raising), None)
+    return next(iter(acted_on(raising, score.outcome) or raising), None)
 
 
 def additions(score: Score) -> list[tuple[Driver, float]]:

@@ -120,7 +120,7 @@ def score_row(
         playbooks=tuple(
             dict.fromkeys(
                 playbook.id
-                for driver in acted_on(why)
+                for driver in acted_on(why, model.outcome)
                 for playbook in playbooks.match(driver.reason, segment, model.outcome, tier)
             )
         )[:MOST_PLAYBOOKS],

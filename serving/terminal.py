@@ -65,6 +65,16 @@ def day_after_last(opened: "Warehouse") -> date:
     return date.fromordinal(opened.last_day.toordinal() + 1)
 
 
+def check_place(out: Path) -> None:
+    """Raises `OSError` if no file can be written there: before long work, not after it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir():
+        raise IsADirectoryError(f"{out} is a folder; expected the name of a file to write")
+    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    aside.touch()
+    aside.unlink()
+
+
 def write_table(table: "pd.DataFrame", out: Path) -> None:
     """A whole Parquet file or none."""
     out.parent.mkdir(parents=True, exist_ok=True)

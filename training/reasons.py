@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 
 from training.model import Model
-from training.standing import ACTED_ON, by_reason, newest, stands_out
+from training.standing import ACTED_ON, by_reason, comes_last, newest, stands_out
 
 
 def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
     """(rows,) the first reason; none where no share of one that can be acted on raises the probability."""
     shares, _ = model.contributions(model.encoding.matrix(table))
     sums = {reason: share for reason, share in by_reason(model.encoding.features, shares).items() if reason in ACTED_ON}
-    rank = np.column_stack(
-        [np.where(share > 0, stands_out(share, model.usual[one.value]), -np.inf) for one, share in sums.items()]
-    )
-    names = np.array([reason.value for reason in sums], dtype=object)[rank.argmax(axis=1)]
-    return pd.Series(np.where(np.isfinite(rank.max(axis=1)), names, None), index=table.index, dtype=object)
+    found = np.full(len(table), None, dtype=object)
+    best = np.full(len(table), -np.inf)
+    for reason, share in sorted(sums.items(), key=lambda one: comes_last(one[0], model.outcome)):
+        unusual = stands_out(share, model.usual[reason.value])
+        first = (share > 0) & (pd.isna(found) if comes_last(reason, model.outcome) else unusual > best)
+        found[first], best[first] = reason.value, unusual[first]
+    return pd.Series(found, index=table.index, dtype=object)
 
 
 def reason_shares(model: Model, table: pd.DataFrame, top: float) -> Mapping[str, float]:

@@ -64,7 +64,7 @@ def register(home: Path, record: Record) -> str:
     mlflow = _mlflow(home)
     try:
         return _registered(mlflow, record)
-    except mlflow.exceptions.MlflowException as error:
+    except (mlflow.exceptions.MlflowException, OSError) as error:
         folder = home / "unregistered" / f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -132,14 +132,14 @@ def promote(home: Path, outcome: str, version: str | None = None, *, force: bool
     faults = json.loads(tags.get("faults", "[]"))
     if faults and not force:
         raise PromotionRefused(f"{outcome} version {chosen}", faults)
-    with _lock(home):
+    with _lock(home), _store_that_answers():
         return _install(home, client, outcome, chosen, "promote", why or "the gate passed")
 
 
 def rollback(home: Path, outcome: str) -> Model:
     """The champion before the present one serves again; `RegistryError` if there was none."""
     client = _client(home)
-    with _lock(home):
+    with _lock(home), _store_that_answers():
         installed = [entry["version"] for entry in trail(home) if entry["outcome"] == outcome]
         current = _pointer(home, outcome)
         before = _before(installed, current["version"] if current else None)
@@ -237,6 +237,20 @@ def _lock(home: Path) -> Iterator[None]:
     with (home / "registry.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _store_that_answers() -> Iterator[None]:
+    """A store that fails on the way to a new champion is a `RegistryError`."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise RegistryError(
+            f"the tracking store failed: {str(error).splitlines()[0]} Is it there, and is there room on the disk? "
+            "What served before goes on serving; promote again"
+        ) from error
 
 
 def _alias(client: Any, name: str, alias: str) -> str | None:

@@ -24,7 +24,7 @@ from serving.ledger import open_ledger
 from serving.service import application
 from tests.conftest import LATER, UNTIL, Company
 
-HOSTILE = 'a/b\'; DROP TABLE runs; -- "🦊" %2F?#history'
+HOSTILE = 'a/b\'; DROP TABLE runs; -- "🦊" %2F?#/history'
 NUMBER = next(name for name, feature in CATALOGUE.items() if feature.unit is not Unit.CATEGORY)
 CATEGORY = next(name for name, feature in CATALOGUE.items() if feature.unit is Unit.CATEGORY)
 JSON_ROUTES = [

@@ -15,7 +15,7 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from serving import cli
-from tests.conftest import UNTIL, Company
+from tests.conftest import LATER, UNTIL, Company
 from tests.worlds import AS_OF, day, world, written
 
 COMMANDS = ("demo", "simulate", "audit", "snapshot", "train", "promote", "rollback", "score", "revenue", "serve")
@@ -437,3 +437,13 @@ def test_the_whole_path_through_the_command(run: Run, company: Company, tmp_path
     assert run("score", company.folder, "--as-of", until, "--out", out, "--home", home).status == 0
     first = [found.probability for found in company.scorings[UNTIL].scores if found.outcome == "churn"]
     assert pd.read_parquet(out)["probability"].tolist() == first
+
+
+@pytest.mark.parametrize("command", ["score", "snapshot"])
+def test_a_file_that_cannot_be_written_is_told_before_the_work_begins(
+    run: Run, company: Company, home: Path, tmp_path: Path, command: str
+) -> None:
+    before = {file.name: file.read_bytes() for file in home.glob("ledger.db")}
+    tables = ["--as-of", str(LATER), "--out", tmp_path, "--home", home]
+    refused(run(command, company.folder, *tables), 2, "is a folder; expected the name of a file")
+    assert {file.name: file.read_bytes() for file in home.glob("ledger.db")} == before

@@ -17,7 +17,7 @@ from features.feature import Reason
 from features.warehouse import open_warehouse
 from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
-from serving.score import Score, score_document, scores_frame
+from serving.score import Driver, Score, score_document, scores_frame
 from serving.scoring import blind_families, score, score_row
 from serving.tiers import load_tiers
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
@@ -148,7 +148,7 @@ def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> N
     for found in company.scorings[LATER].scores:
         assert len(found.playbooks) <= 3
         assert len(set(found.playbooks)) == len(found.playbooks)
-        raising = {driver.reason for driver in acted_on(found.drivers)}
+        raising = {driver.reason for driver in acted_on(found.drivers, found.outcome)}
         for id in found.playbooks:
             assert set(playbooks[id].reasons) & raising
             assert found.outcome in playbooks[id].outcomes
@@ -247,7 +247,7 @@ def test_a_driver_without_any_pull_says_that_nothing_stands_out(models: dict[str
     model = models["churn"]
     found = drivers(model, np.zeros(len(model.encoding.features)), {})
     assert {driver.words for driver in found} == {"No single signal stands out"}
-    assert not acted_on(found)
+    assert not acted_on(found, "churn")
 
 
 def test_context_is_shown_and_never_acted_on(company: Company) -> None:
@@ -258,10 +258,22 @@ def test_context_is_shown_and_never_acted_on(company: Company) -> None:
         if driver.reason is Reason.CONTEXT and driver.share > 0
     ]
     assert context
-    assert not acted_on(context)
+    assert not acted_on(context, "churn")
 
 
 def test_families_of_which_nothing_is_known_are_named() -> None:
     assert "usage" in blind_families({"arr": 1.0})
     assert "commercial" not in blind_families({"arr": 1.0})
     assert "commercial" in blind_families({"arr": float("nan")})
+
+
+def test_room_to_grow_is_no_reason_to_leave() -> None:
+    found = [
+        Driver(Reason.ROOM_TO_GROW, "", 0.5, (), 3.0),
+        Driver(Reason.VALUE_GAP, "", 0.2, (), 0.1),
+        Driver(Reason.BUDGET_PRESSURE, "", 0.1, (), 1.0),
+        Driver(Reason.PRODUCT_ISSUE, "", -0.1, (), 2.0),
+    ]
+    by = {outcome: [driver.reason.value for driver in acted_on(found, outcome)] for outcome in ("churn", "expansion")}
+    assert by["churn"] == ["budget_pressure", "value_gap", "room_to_grow"]
+    assert by["expansion"] == ["room_to_grow", "budget_pressure", "value_gap"]

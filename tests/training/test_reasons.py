@@ -13,15 +13,16 @@ from training.reasons import kept_reasons, main_reasons, reason_shares
 from training.standing import by_reason, newest, stands_out, usual_shares
 
 
-def test_the_first_reason_is_the_one_that_is_served(company: Company) -> None:
-    scoring, model = company.scorings[UNTIL], company.trained["churn"].model
+@pytest.mark.parametrize("outcome", ["churn", "expansion"])
+def test_the_first_reason_is_the_one_that_is_served(company: Company, outcome: str) -> None:
+    scoring, model = company.scorings[UNTIL], company.trained[outcome].model
     assert model is not None
     found = main_reasons(model, scoring.table).to_numpy()
     seen = 0
     for brief, reason in zip(scoring.briefs, found, strict=True):
-        churn = brief.score("churn")
-        assert churn is not None
-        first = first_reason(churn)
+        score = brief.score(outcome)
+        assert score is not None
+        first = first_reason(score)
         if reason is not None:
             assert first is not None
             assert first.reason.value == reason

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
 from tests.conftest import Company
 from training import registry
-from training.model import Model, ModelError
+from training.model import Model, ModelError, load
 from training.registry import (
     PromotionRefused,
     Record,
@@ -221,6 +226,105 @@ def test_a_tracking_server_that_does_not_answer_is_told_within_seconds(
     with pytest.raises(RegistryError, match=rf"tracking store {address} does not answer"):
         check_home(tmp_path)
     assert time.monotonic() - started < 30
+
+
+def test_a_store_that_fails_on_the_way_loses_no_model(
+    company: Company, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is tracked, then the disk is full: the registry of models does not answer any more."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    model = replace(model_of(company), version="unregistered")
+    record = Record(model, {"seed": 3}, {"roc_auc": 0.7}, {}, [], {"card.md": "# Card", "plot.svg": b"<svg/>"})
+    for error in (MlflowException("database or disk is full"), OSError(28, "No space left on device")):
+
+        def fails(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(MlflowClient, "create_model_version", fails)
+            with pytest.raises(RegistryError, match=r"nothing is lost.*unregistered/churn-2026-10-01-3"):
+                register(home, record)
+        kept = home / "unregistered" / "churn-2026-10-01-3"
+        assert sorted(file.name for file in kept.iterdir()) == ["booster.txt", "card.md", "model.json", "plot.svg"]
+        table = company.data.frame.tail(20)
+        assert np.array_equal(load(kept).predict(table), model.predict(table))
+        assert [folder.name for folder in kept.parent.iterdir()] == [kept.name]
+    assert int(register(home, record)) > 1
+
+
+def test_a_full_disk_leaves_the_champion_that_was(company: Company, home: Path) -> None:
+    """The system itself refuses to write files beyond a size, as it does where the disk is full."""
+    version = registered(company, home, growth=0.5)
+    script = (
+        "import resource, sys; from pathlib import Path; from training.registry import promote, _client\n"
+        "_client(Path(sys.argv[1])); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "promote(Path(sys.argv[1]), 'churn', sys.argv[2])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(home), version], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"RegistryError: the tracking store failed" in done.stderr
+    assert b"goes on serving" in done.stderr
+    served = champion(home, "churn")
+    assert served is not None
+    assert served.version == "churn-v1"
+    assert not (home / "models" / "churn" / version).exists()
+    assert promote(home, "churn", version).version == f"churn-v{version}"
+
+
+@contextmanager
+def tracking_server(folder: Path) -> Iterator[str]:
+    """A real `mlflow server` on loopback, on its own store."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store, artefacts = f"sqlite:///{folder / 'server.db'}", (folder / "artefacts").as_uri()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", store, "--artifacts-destination", artefacts]
+    quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    quiet.pop("MLFLOW_TRACKING_URI", None)
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=quiet, start_new_session=True)
+    try:
+        for _ in range(240):
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as answer:
+                assert answer.read() == b"OK"
+                break
+            assert server.poll() is None, (folder / "server.log").read_text()
+            time.sleep(0.5)
+        else:
+            pytest.fail((folder / "server.log").read_text())
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+@pytest.mark.slow
+def test_a_tracking_server_works_as_well_as_the_embedded_file(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, model = tmp_path / "home", replace(model_of(company), version="unregistered")
+    record = Record(model, {"seed": 3}, {"roc_auc": 0.7}, {"outcome": "churn"}, [], {"card.md": "# Card"})
+    with tracking_server(tmp_path) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        check_home(home)
+        assert [register(home, record), register(home, record)] == ["1", "2"]
+        assert promote(home, "churn", "1").version == "churn-v1"
+        assert promote(home, "churn").version == "churn-v2"
+        assert rollback(home, "churn").version == "churn-v1"
+        client = registry._client(home)
+        assert str(client.get_model_version_by_alias("tenure-churn", "champion").version) == "1"
+        assert not (home / "mlflow.db").exists()
+    served, table = champion(home, "churn"), company.data.frame.tail(20)
+    assert served is not None
+    assert np.array_equal(served.predict(table), model.predict(table))
+    with pytest.raises(RegistryError, match="nothing is lost"):
+        register(home, record)
+    with pytest.raises(RegistryError, match="does not answer"):
+        promote(home, "churn", "2")
+    assert champion_file(home, "churn", "card.md") == b"# Card"
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
