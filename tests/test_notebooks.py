@@ -52,6 +52,8 @@ def test_a_notebook_is_kept_with_its_outputs_and_without_its_machine(name: str) 
         for output in cell.outputs:
             assert output.output_type != "error"
             assert output.get("name") != "stderr", output.text
+            if output.output_type == "display_data":
+                assert any(kind.startswith("image/") for kind in output.data), "a plot that is not seen"
     text = (FOLDER / name).read_text(encoding="utf-8")
     for place in ("/work", "/tmp", "/root", "/home", "site-packages", "object at 0x"):
         assert place not in text

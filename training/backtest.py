@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from features.segments import segment_of
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
 from training.calibration import Floats, Line, calibrated, coverage, doubt, enough, level, levels, segment_offsets
@@ -26,6 +27,8 @@ OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
 RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
 BASELINES = (HEALTH, LOGISTIC, RENEWAL_ALONE, USAGE_ALONE)
 CONTENDERS = (OURS, *BASELINES)
+DESCRIBED, VALUED = ("segment", "plan", "products", "tenure_days"), ["arr", "strategic"]
+"""What the rows are told apart by, besides their value tier and the columns that this follows from."""
 RAW = "raw "
 SERVED, SEGMENTED = "served", "segmented"
 """The columns of our log-odds as they would have been served: calibrated on what was known of earlier folds by then,
@@ -133,8 +136,14 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     for number, test, made in predictions(data, outcome, params, progress):
         others = [name for days in HORIZONS if (name := label_at(outcome, days)) in test]
         others += [LOST_AT_RENEWAL] if LOST_AT_RENEWAL in test and outcome == "churn" else []
-        part = test.reindex(columns=["account_id", "as_of", "segment", "tenure_days", RENEWAL, *others]).assign(
-            fold=number, happened=test[outcome].to_numpy(dtype=np.float64), arr=test["arr_before"].to_numpy()
+        part = test.reindex(columns=["account_id", "as_of", *DESCRIBED, RENEWAL, *others]).assign(
+            fold=number,
+            happened=test[outcome].to_numpy(dtype=np.float64),
+            arr=test["arr_before"].to_numpy(),
+            value_tier=[
+                segment_of(dict(zip(VALUED, row, strict=True))).value_tier
+                for row in test.reindex(columns=VALUED).itertuples(index=False)
+            ],
         )
         for name, prediction in made.items():
             part[name] = prediction.new

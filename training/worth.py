@@ -112,9 +112,23 @@ def lead(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, tuple[int, 
 
 
 def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
-    """`Metrics` per segment and per age of the account; those with fewer than `MIN_SAID` outcomes only count."""
+    """`Metrics` per segment, value tier, plan, number of products and age of the account.
+
+    A kind of group of which there is only one is left out; groups with fewer than `MIN_SAID` outcomes only count.
+    """
     found = {}
-    parts = [("segment " + str(name), part) for name, part in rows.groupby("segment")]
+    kinds = {
+        "segment": rows["segment"],
+        "value": rows["value_tier"],
+        "plan": rows["plan"],
+        "products": rows["products"].map({0.0: "none", 1.0: "one"}).fillna("several").where(rows["products"].notna()),
+    }
+    parts = [
+        (f"{kind} {name}", part)
+        for kind, names in kinds.items()
+        if names.nunique() > 1
+        for name, part in rows.groupby(names)
+    ]
     for name, (low, high) in TENURES.items():
         parts.append((name, rows[(rows["tenure_days"] > low) & (rows["tenure_days"] <= high)]))
     for name, part in parts:

@@ -85,6 +85,21 @@ def test_losing_one_of_two_products_is_a_contraction(tmp_path: Path) -> None:
     assert (told["churn"], told["contraction"], told["arr_before"], told["arr_after"]) == (False, True, 200, 100)
 
 
+def test_one_product_in_place_of_another_is_no_outcome(tmp_path: Path) -> None:
+    rows = (
+        "a | -400d | -400d | +30d | 100 | no | |\na | +20d | +30d | | 103 | yes | |\na | -90d | -90d | | 50 | yes | |"
+    )
+    assert happened(rows, tmp_path) == set()
+
+
+def test_an_account_that_is_merged_into_another_is_no_churn_where_its_terms_follow(tmp_path: Path) -> None:
+    """Its terms go on under the id that survives; where nobody says so, its own end is all that can be seen."""
+    own = "a | -400d | -400d | | 100 | yes | +30d | +30d"
+    assert happened(f"{own}\na | +30d | +30d | | 100 | yes | |", tmp_path) == set()
+    assert happened(f"{own}\na | +30d | +30d | | 250 | yes | |", tmp_path / "larger") == {"expansion"}
+    assert happened(own, tmp_path / "alone") == {"churn"}
+
+
 def test_who_churned_and_came_back_larger_did_not_expand(tmp_path: Path) -> None:
     rows = "a | -400d | -400d | +10d | 100 | no | |\na | +60d | +60d | | 300 | yes | |"
     assert happened(rows, tmp_path) == {"churn"}

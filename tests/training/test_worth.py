@@ -59,6 +59,13 @@ def test_a_backtest_tells_of_every_group(company: Company) -> None:
     segments = [one for name, one in found.items() if name.startswith("segment")]
     assert len(segments) >= 3
     assert sum(one.outcomes for one in segments) == result.rows["happened"].sum()
+    for kind in ("segment", "value", "plan"):
+        kinds = [one for name, one in found.items() if name.startswith(f"{kind} ")]
+        assert len(kinds) == result.rows[{"value": "value_tier"}.get(kind, kind)].nunique() > 1
+        assert sum(one.rows for one in kinds) == len(result.rows)
+    products = groups(result.rows.assign(products=np.arange(len(result.rows)) % 4.0, plan="pro"), SERVED)
+    assert {"products none", "products one", "products several"} < set(products)
+    assert not any(name.startswith("plan") for name in products)
     spans = lead(result.rows, "churn", SERVED)
     assert list(spans)[:3] == ["1 to 30 days", "31 to 60 days", "61 to 90 days"]
     assert sum(count for count, _ in list(spans.values())[:3]) == result.rows["happened"].sum()
