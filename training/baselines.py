@@ -19,12 +19,10 @@ PRIOR = 50.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """Log-odds of the rows that were learnt from, and of the rows that were not.
-
-    `ahead`: the same of the new rows at other horizons, by the column that holds the outcome there.
+    """Log-odds of the rows that were not learnt from, and `ahead` of the same at other horizons, by the column that
+    holds the outcome there.
     """
 
-    learnt: Floats
     new: Floats
     ahead: Mapping[str, Floats] = field(default_factory=dict)
 
@@ -36,19 +34,15 @@ def gradient_boosting(
     code = encoding(learn)
     learnt = lessons(code, learn, happened, outcome, horizon_days, before=new["as_of"].min().date())
     booster = fit_booster(learnt, outcome, params, code)
-    known, unseen = code.matrix(learn), code.matrix(new)
+    unseen = code.matrix(new)
 
-    def said(matrix: Matrix, at: int | Floats) -> Floats:
-        return log_odds_of(booster, learnt.start, asked(code, matrix, at))
+    def said(at: int | Floats) -> Floats:
+        return log_odds_of(booster, learnt.start, asked(code, unseen, at))
 
     asks: dict[str, int | Floats] = {label_at(outcome, days): days for days in learnt.horizons}
     if outcome == "churn":
         asks[LOST_AT_RENEWAL] = to_renewal(code, unseen)
-    return Prediction(
-        said(known, horizon_days),
-        said(unseen, horizon_days),
-        ahead={name: said(unseen, days) for name, days in asks.items()},
-    )
+    return Prediction(said(horizon_days), {name: said(days) for name, days in asks.items()})
 
 
 def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: bool) -> Prediction:
@@ -82,8 +76,7 @@ def health_score(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, bad: 
     from sklearn.linear_model import LogisticRegression
 
     line = LogisticRegression(C=1e6).fit(learnt.reshape(-1, 1), happened)
-    learnt, unseen = (np.asarray(line.decision_function(part.reshape(-1, 1))) for part in (learnt, unseen))
-    return Prediction(learnt, unseen)
+    return Prediction(np.asarray(line.decision_function(unseen.reshape(-1, 1))))
 
 
 def one_signal(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, name: str) -> Prediction:
@@ -102,7 +95,7 @@ def one_signal(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame, name: s
     rows, outcomes = np.bincount(learnt, minlength=count), np.bincount(learnt, weights=happened, minlength=count)
     rate = (outcomes + PRIOR * happened.mean()) / (rows + PRIOR)
     log_odds = np.log(rate / (1 - rate))
-    return Prediction(log_odds[learnt], log_odds[place(new)])
+    return Prediction(log_odds[place(new)])
 
 
 def _grade(known: pd.Series, values: pd.Series, name: str) -> Floats:
@@ -131,11 +124,7 @@ def logistic_regression(learn: pd.DataFrame, happened: Floats, new: pd.DataFrame
         LogisticRegression(C=0.05, max_iter=500),
     )
     model.fit(_spread_out(code.matrix(learn), code.category_places), happened)
-    learnt, unseen = (
-        np.asarray(model.decision_function(_spread_out(code.matrix(part), code.category_places)))
-        for part in (learn, new)
-    )
-    return Prediction(learnt, unseen)
+    return Prediction(np.asarray(model.decision_function(_spread_out(code.matrix(new), code.category_places))))
 
 
 def _spread_out(matrix: Matrix, category_places: list[int]) -> Matrix:

@@ -28,6 +28,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.catalogue import CATALOGUE
@@ -99,12 +100,16 @@ def label_at(outcome: str, horizon_days: int) -> str:
 
 def asked(code: Encoding, matrix: Matrix, horizon_days: int | Matrix) -> Matrix:
     """An encoded snapshot (rows, features) asked at a horizon, or (rows,) one each: (rows, features + 3)."""
-    days = np.broadcast_to(np.asarray(horizon_days, dtype=np.float64), len(matrix))
-    left = days_left(code, matrix)
+    return np.column_stack([matrix, _ahead(days_left(code, matrix), horizon_days)])
+
+
+def _ahead(left: Matrix, horizon_days: int | Matrix) -> Matrix:
+    """(rows, 3) the columns `AHEAD` of rows whose term ends in `left` days."""
+    days = np.broadcast_to(np.asarray(horizon_days, dtype=np.float64), len(left))
     before = np.fmin(days, np.maximum(left, 0.0))
     within = np.where(np.isnan(left), np.nan, (left <= days).astype(np.float64))
     after = np.where(np.isnan(left), np.nan, np.where(left <= days, days - left, -1.0))
-    return np.column_stack([matrix, before, within, after])
+    return np.column_stack([before, within, after])
 
 
 def days_left(code: Encoding, matrix: Matrix) -> Matrix:
@@ -127,35 +132,38 @@ def lessons(
     With `before` only what had matured before that day is learnt from.
     """
     matrix = code.matrix(table)
-    places = [np.arange(len(table))]
-    own = np.ones(len(table), dtype=bool)
-    parts, labels, taken = [asked(code, matrix, horizon_days)], [happened], [horizon_days]
+    own, left = np.arange(len(table)), days_left(code, matrix)
+    parts: list[tuple[npt.NDArray[np.intp], Matrix, int | Matrix]] = [(own, happened, horizon_days)]
     for days in HORIZONS:
         name = label_at(outcome, days)
         if days == horizon_days or name not in table.columns:
             continue
-        known = own & table[name].notna().to_numpy()
+        known = table[name].notna().to_numpy()
         if before is not None:
-            known &= (table["as_of"] <= pd.Timestamp(last_matured(before, days))).to_numpy()
+            known = known & (table["as_of"] <= pd.Timestamp(last_matured(before, days))).to_numpy()
         if known.any():
-            places.append(np.flatnonzero(known))
-            parts.append(asked(code, matrix[known], days))
-            labels.append(table.loc[known, name].to_numpy(dtype=np.float64))
-            taken.append(days)
+            parts.append((np.flatnonzero(known), table.loc[known, name].to_numpy(dtype=np.float64), days))
+    taken = [days for _, _, days in parts if isinstance(days, int)]
     if outcome == "churn" and LOST_AT_RENEWAL in table.columns:
-        left = to_renewal(code, matrix)
-        known = table[LOST_AT_RENEWAL].notna().to_numpy() & ~np.isnan(left)
+        ends = to_renewal(code, matrix)
+        known = table[LOST_AT_RENEWAL].notna().to_numpy() & ~np.isnan(ends)
         if before is not None:
             passed = (pd.Timestamp(last_matured(before, 0)) - table["as_of"]).dt.days.to_numpy()
-            known &= np.where(known, left, 0) <= passed
-        places.append(np.flatnonzero(known))
-        parts.append(asked(code, matrix[known], left[known]))
-        labels.append(table.loc[known, LOST_AT_RENEWAL].to_numpy(dtype=np.float64))
-    weights = table[WEIGHT].to_numpy(dtype=np.float64)[np.concatenate(places)] if WEIGHT in table.columns else None
-    found, learnt = np.vstack(parts), np.concatenate(labels)
-    start = _start(found[:, -len(AHEAD) :], learnt, weights)
+            known &= np.where(known, ends, 0) <= passed
+        parts.append((np.flatnonzero(known), table.loc[known, LOST_AT_RENEWAL].to_numpy(dtype=np.float64), ends[known]))
+    count = matrix.shape[1]
+    places = np.concatenate([rows for rows, _, _ in parts])
+    found = np.empty((len(places), count + len(AHEAD)))  # filled in place: the rows are many
+    at = 0
+    for rows, _, asked_at in parts:
+        block = found[at : at + len(rows)]
+        block[:, :count], block[:, count:] = matrix[rows], _ahead(left[rows], asked_at)
+        at += len(rows)
+    learnt = np.concatenate([labels for _, labels, _ in parts])
+    weights = table[WEIGHT].to_numpy(dtype=np.float64)[places] if WEIGHT in table.columns else None
+    start = _start(found[:, count:], learnt, weights)
     usual = {
-        days: float(start.log_odds(part[:, -len(AHEAD) :]).mean()) for days, part in zip(taken, parts, strict=False)
+        days: float(start.log_odds(_ahead(left[rows], days)).mean()) for rows, _, days in parts if isinstance(days, int)
     }
     return Lessons(found, learnt, tuple(sorted(taken)), replace(start, usual=dict(sorted(usual.items()))), weights)
 
@@ -163,12 +171,16 @@ def lessons(
 def _start(ahead: Matrix, happened: Matrix, weights: Matrix | None) -> Start:
     from sklearn.linear_model import LogisticRegression
 
-    spoken = _spoken(ahead)
-    if len(set(happened.tolist())) < 2:
+    # Rows alike count together: there are far fewer days than rows.
+    rows = pd.DataFrame({"before": ahead[:, 0], "within": ahead[:, 1], "after": ahead[:, 2], "happened": happened})
+    rows["weight"] = 1.0 if weights is None else weights
+    alike = rows.groupby(["before", "within", "after", "happened"], dropna=False)["weight"].sum().reset_index()
+    spoken = _spoken(alike[["before", "within", "after"]].to_numpy(dtype=np.float64))
+    if alike["happened"].nunique() < 2:
         return Start(0.0, (0.0,) * spoken.shape[1])
     kept = list(range(spoken.shape[1]))
     while True:
-        fitted = LogisticRegression(C=1e4, max_iter=500).fit(spoken[:, kept], happened, weights)
+        fitted = LogisticRegression(C=1e4, max_iter=500).fit(spoken[:, kept], alike["happened"], alike["weight"])
         falling = {place for place, weight in zip(kept, fitted.coef_[0], strict=True) if weight < 0 and place < UNKNOWN}
         if not falling:
             found = dict(zip(kept, fitted.coef_[0].tolist(), strict=True))

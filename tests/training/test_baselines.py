@@ -95,9 +95,7 @@ def test_no_contender_learns_from_the_rows_that_it_predicts(company: Company) ->
     one = contenders(learn, happened, new)
     shuffled = contenders(learn, happened, new.assign(churn=~new["churn"]).iloc[::-1])
     for name, found in one.items():
-        assert len(found.learnt) == 600
         assert len(found.new) == 100
-        assert np.array_equal(found.learnt, shuffled[name].learnt), name
         assert found.new == pytest.approx(shuffled[name].new[::-1], abs=1e-12), name
 
 
@@ -105,6 +103,3 @@ def test_logistic_regression_finds_a_plain_trend() -> None:
     learn = table(HIGH, LEARNT)
     found = logistic_regression(learn, BAD_AT_THE_BOTTOM, pd.DataFrame({HIGH: [5.0, 50.0, 95.0]}), seed=1)
     assert (np.diff(found.new) < 0).all()
-    assert logistic_regression(learn, BAD_AT_THE_BOTTOM, learn, seed=1).new.tolist() == pytest.approx(
-        found.learnt.tolist()
-    )
