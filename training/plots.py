@@ -99,9 +99,8 @@ def _reasons(axes: "Axes", reasons: Mapping[str, float]) -> None:
 
 def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> bytes:
     """SHAP's beeswarm of the features that weigh most, over a sample of the newest rows."""
-    import matplotlib
     import shap
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     rows = data.frame.sort_values(["as_of", "account_id"]).tail(4 * most)
     rows = rows.sample(min(most, len(rows)), random_state=0)
@@ -113,16 +112,9 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
         data=model.encoding.matrix(rows),
         feature_names=[f"{label}" for label in labels],
     )
-    shown_by = matplotlib.get_backend()
-    pyplot.switch_backend("agg")  # a notebook that trains keeps its own, and sees no stray figure
-    try:
-        figure = pyplot.figure(facecolor=PAPER)
-        axes = shap.plots.beeswarm(explanation, max_display=shown, show=False, plot_size=(9, 6.5))
-        axes.set_xlabel("share in log-odds")
-        out = io.BytesIO()
-        axes.figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
-        pyplot.close(axes.figure)
-        pyplot.close(figure)
-    finally:
-        pyplot.switch_backend(shown_by)
+    figure = Figure(figsize=(9, 6.5), facecolor=PAPER)  # not pyplot's: a notebook that trains keeps its own backend
+    axes = shap.plots.beeswarm(explanation, max_display=shown, ax=figure.add_subplot(), show=False, plot_size=None)
+    axes.set_xlabel("share in log-odds")
+    out = io.BytesIO()
+    figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
     return out.getvalue()
