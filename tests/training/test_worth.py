@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tests.conftest import Company
 from training.backtest import SERVED
 from training.baselines import PRIOR, one_signal
-from training.worth import SAVE_COST, groups, interval, lead, profit
+from training.worth import SAVE_COST, Ranking, groups, interval, lead, profit
 
 
 def test_an_interval_redraws_whole_accounts() -> None:
@@ -72,3 +73,16 @@ def test_a_backtest_tells_of_every_group(company: Company) -> None:
     for spread in result.spread.values():
         for one in spread.values():
             assert one.low <= one.value <= one.high
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_ranking_is_judged_as_scikit_learn_judges_it(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    happened, scores = (random.random(300) < 0.1).astype(float), random.normal(size=300).round(seed % 3)
+    ranking = Ranking(happened, scores)
+    for weights in (np.ones(300), random.integers(0, 4, 300).astype(float)):
+        judged = {"sample_weight": weights}
+        assert ranking.average_precision(weights) == pytest.approx(average_precision_score(happened, scores, **judged))
+        assert ranking.roc_auc(weights) == pytest.approx(roc_auc_score(happened, scores, **judged))
+    assert np.isnan(ranking.roc_auc(happened))
+    assert np.isnan(ranking.average_precision(1 - happened))
