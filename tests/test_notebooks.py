@@ -63,8 +63,9 @@ def test_a_notebook_is_kept_with_its_outputs_and_without_its_machine(name: str) 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("name", BOOKS)
-def test_a_notebook_runs_from_top_to_bottom(name: str) -> None:
+def test_a_notebook_runs_from_top_to_bottom(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 
+    monkeypatch.setenv("TENURE_NOTEBOOK_ACCOUNTS", "400")
     book = nbformat.read(FOLDER / name, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()

@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import count, largest, last, latest, of, total
+from features.measure import count, either, largest, last, latest, of, total
 
 _UNPAID = _.paid_age.isnull() & (_.kind.isnull() | (_.kind != "credit"))
 
@@ -91,7 +91,7 @@ FEATURES = (
     Feature(
         name="overage_share_365d",
         source="invoices",
-        measure=total(_.amount, last(365), where=_.kind == "overage") / of("arr"),
+        measure=either(total(_.amount, last(365), where=_.kind == "overage"), 0) / of("arr"),
         label="Overage bills of a year against ARR",
         words="Overage bills of the last year come to {overage_share_365d} of ARR",
         unit=Unit.PERCENT,
