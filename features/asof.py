@@ -11,6 +11,9 @@ import ibis.expr.types as ir
 
 from features.source import TYPES, Column, Kind, Source
 
+ANY_DAY = date(1234, 5, 6)
+"""Stands for `as_of` in a compiled query, its only parameter: compiling takes longer than many a query runs."""
+
 
 def observe(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
     """The rows of `source` known before `as_of`, every date turned into an age in days before `as_of`.
@@ -44,6 +47,11 @@ def follow(rows: ir.Table, source: Source, until: date) -> ir.Table:
     `until`, and nothing known at or after `until` is seen.
     """
     return observe(rows, source, until)
+
+
+def on_day(text: str, as_of: date) -> str:
+    """A query that was compiled for `ANY_DAY`, on a date."""
+    return text.replace(ANY_DAY.isoformat(), as_of.isoformat())
 
 
 def observed_name(column: Column) -> str:

@@ -26,6 +26,16 @@ FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_rank")
 
 
 @dataclass(frozen=True)
+class Counts:
+    """The rows of a checked table; `first`/`last` bound the `known_at` of its good ones."""
+
+    rows: int
+    bad: int
+    first: date | None
+    last: date | None
+
+
+@dataclass(frozen=True)
 class Loaded:
     """What the load of one source table found. `first`/`last` bound `known_at`."""
 
@@ -169,8 +179,8 @@ def _is_kind(stored: DataType, kind: Kind) -> bool:
             return bool(stored.is_integer() or stored.is_decimal())
 
 
-def found_in(engine: Engine, checked: ir.Table, raw: ir.Table, source: Source) -> tuple[Loaded, pd.DataFrame]:
-    """What a checked table holds, and its bad rows as they are listed in the quarantine."""
+def counted(engine: Engine, checked: ir.Table) -> Counts:
+    """How many rows a checked table holds, and between which days its good ones became known."""
     good = checked.fault_rule.isnull()
     sums = checked.agg(
         rows=checked.count(),
@@ -179,21 +189,31 @@ def found_in(engine: Engine, checked: ir.Table, raw: ir.Table, source: Source) -
         last=checked.known_at.max(where=good),
     )
     row = engine.frame(sums).iloc[0]
+    first, last = (None if pd.isna(row[name]) else row[name].date() for name in ("first", "last"))
+    return Counts(int(row["rows"]), int(row["bad"]), first, last)
+
+
+def found_in(counts: Counts, checked: ir.Table, raw: ir.Table, source: Source) -> Loaded:
+    """What the load of a source found, its columns among it."""
     names = [column.name for column in source.columns]
-    found = Loaded(
-        rows=int(row["rows"]),
-        bad=int(row["bad"]),
+    return Loaded(
+        rows=counts.rows,
+        bad=counts.bad,
         missing_columns=tuple(name for name in names if name not in raw.columns and name not in checked.columns),
         extra_columns=tuple(name for name in raw.columns if name not in names),
-        first=None if pd.isna(row["first"]) else row["first"].date(),
-        last=None if pd.isna(row["last"]) else row["last"].date(),
+        first=counts.first,
+        last=counts.last,
     )
+
+
+def quarantined(engine: Engine, checked: ir.Table, source: Source) -> pd.DataFrame:
+    """The bad rows of a checked table as they are listed in the quarantine."""
     key = reduce(
         lambda joined, name: joined + "/" + name,
         (checked[name].cast("string").coalesce("") for name in (source.key or ("account_id",))),
     )
-    bad = checked.filter(~good)
+    bad = checked.filter(checked.fault_rule.notnull())
     listed = bad.select(
         table=ibis.literal(source.name), key=key, column=bad.fault_column, rule=bad.fault_rule, value=bad.fault_value
     )
-    return found, engine.frame(listed)
+    return engine.frame(listed)

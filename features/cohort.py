@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from features.asof import observe
+from features.asof import ANY_DAY, observe, on_day
 from features.revenue import paid_on, terms
 from features.sources import SOURCES
 from features.warehouse import Warehouse
@@ -21,12 +21,21 @@ def paying(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
     2026-11-22: an account has given notice when every term it pays for has; notice on one of several products
     is a contraction to come, and the account stays in the cohort.
     """
-    known = terms(warehouse, as_of)
+    return _run(warehouse, _query(warehouse), as_of)
+
+
+def _query(warehouse: Warehouse) -> str:
+    """The engine's SQL for the accounts paying on `ANY_DAY`."""
+    known = terms(warehouse, ANY_DAY)
     current = known.filter(paid_on(known, 0) & (known.arr > 0))
     per_account = current.group_by("account_id").agg(
         arr=current.arr.sum(), kept=current.count(where=current.notice_age.isnull())
     )
-    frame: pd.DataFrame = warehouse.engine.frame(per_account.order_by("account_id"))
+    return warehouse.engine.text(per_account)
+
+
+def _run(warehouse: Warehouse, query: str, as_of: date) -> pd.DataFrame:
+    frame = warehouse.engine.frame(on_day(query, as_of)).sort_values("account_id", ignore_index=True)
     frame["notice"] = frame["kept"] == 0
     frame["as_of"] = pd.Timestamp(as_of)
     return frame[["account_id", "as_of", "arr", "notice"]]
@@ -34,7 +43,10 @@ def paying(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
 
 def cohort(warehouse: Warehouse, as_of: date) -> pd.DataFrame:
     """The eligible accounts on `as_of`: paying, and no notice of cancellation known. `account_id`, `as_of`."""
-    accounts = paying(warehouse, as_of)
+    return _eligible(paying(warehouse, as_of))
+
+
+def _eligible(accounts: pd.DataFrame) -> pd.DataFrame:
     return accounts.loc[~accounts["notice"], ["account_id", "as_of"]].reset_index(drop=True)
 
 
@@ -57,7 +69,8 @@ def spine(warehouse: Warehouse, dates: Sequence[date]) -> pd.DataFrame:
     """The cohorts of several dates under one another; `CohortError` if nobody is eligible on any of them."""
     if not dates:
         raise CohortError("no date was given; expected at least one as_of date")
-    rows = pd.concat([cohort(warehouse, as_of) for as_of in sorted(set(dates))], ignore_index=True)
+    query = _query(warehouse)
+    rows = pd.concat([_eligible(_run(warehouse, query, as_of)) for as_of in sorted(set(dates))], ignore_index=True)
     if rows.empty:
         raise CohortError(
             f"no account was paying without notice on {', '.join(str(day) for day in sorted(set(dates))[:3])}; "

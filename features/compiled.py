@@ -5,7 +5,6 @@ Under a state folder the text outlives the process; any change of the code, the 
 
 import os
 from collections.abc import Mapping
-from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,36 +13,29 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
+from features.asof import ANY_DAY
 from features.feature import Feature
 from features.query import query_on
 from features.readings import READ_FROM, with_readings
 from features.warehouse import Warehouse
 
-_ANY_DAY = date(1234, 5, 6)
-"""Stands for `as_of` in a compiled query, its only parameter."""
-
 
 def query_text(warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Feature], blind: frozenset[str]) -> str:
-    """The engine's SQL for the features of one date; `on_day` puts the date in."""
+    """The engine's SQL for the features on `ANY_DAY`."""
     kept = None
     if warehouse.state is not None:
-        for source in READ_FROM.keys() & warehouse.tables.keys():
+        for source in READ_FROM.keys() & {feature.source for feature in features.values() if feature.name not in blind}:
             with_readings(warehouse, source)  # the text speaks of what they are in this session
         kept = warehouse.state / "queries" / f"{_key(warehouse, features, blind)}.sql"
         if kept.exists():
             return kept.read_text(encoding="utf-8")
-    text = warehouse.engine.text(query_on(warehouse, spine, features, blind, _ANY_DAY))
+    text = warehouse.engine.text(query_on(warehouse, spine, features, blind, ANY_DAY))
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         aside = kept.with_suffix(f".{os.getpid()}")
         aside.write_text(text, encoding="utf-8")
         aside.replace(kept)
     return text
-
-
-def on_day(text: str, as_of: date) -> str:
-    """A compiled query on a date."""
-    return text.replace(_ANY_DAY.isoformat(), as_of.isoformat())
 
 
 def _key(warehouse: Warehouse, features: Mapping[str, Feature], blind: frozenset[str]) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 SERVED = ("postgres://", "postgresql://", "spark://")
 """How the location of an engine that is not embedded begins."""
 
-MEMORY = "1500MB"
+MEMORY = "700MB"
 """What the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top."""
 
 RETRIES = (1.0, 4.0, 15.0)

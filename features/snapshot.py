@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from features.asof import observed_name
+from features.asof import observed_name, on_day
 from features.catalogue import CATALOGUE, FAMILIES
-from features.compiled import on_day, query_text
+from features.compiled import query_text
 from features.feature import Feature, Unit
 from features.measure import aggregates
 from features.readings import READ_FROM, readings_schema

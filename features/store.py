@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import ibis.expr.types as ir
 
-from features.check import PREMATURE, UNKNOWN_ACCOUNT, judged
+from features.check import PREMATURE, UNKNOWN_ACCOUNT, Counts, counted, judged
 from features.engine import Engine
 from features.given import Given, WarehouseError
 from features.source import Source
@@ -51,6 +51,10 @@ class Store:
         whole = False
         try:
             self._run("CREATE TABLE IF NOT EXISTS kept.loads (source TEXT PRIMARY KEY, state TEXT)")
+            self._run(
+                'CREATE TABLE IF NOT EXISTS kept.counts (source TEXT PRIMARY KEY, "rows" BIGINT, bad BIGINT, '
+                '"first" DATE, "last" DATE)'
+            )
             yield
             whole = True
         finally:
@@ -63,6 +67,16 @@ class Store:
         """The checked rows of a source, the bad ones among them."""
         self._run(f"CREATE OR REPLACE TEMP VIEW checked_{source.name} AS FROM kept.checked_{source.name}")
         return self.engine.connection.table(f"checked_{source.name}").drop("part")
+
+    def counts(self, source: Source, checked: ir.Table) -> Counts:
+        """What the checked table of a source holds, counted once after each change of it."""
+        columns = 'SELECT "rows", bad, "first", "last" FROM kept.counts'
+        if kept := self._run(f"{columns} WHERE source = {_quoted(source.name)}").fetchall():
+            return Counts(*kept[0])
+        found = counted(self.engine, checked)
+        days = ", ".join("NULL" if day is None else _quoted(day.isoformat()) for day in (found.first, found.last))
+        self._run(f"INSERT INTO kept.counts VALUES ({_quoted(source.name)}, {found.rows}, {found.bad}, {days})")
+        return found
 
     def keep(self, source: Source, given: Given, accounts: ir.Table | None, known_as: str) -> str:
         """Brings the checked table of a source up to date; a name of its state.
@@ -142,6 +156,7 @@ class Store:
     def _remember(self, source: Source, state: Mapping[str, Any]) -> str:
         values = f"{_quoted(source.name)}, {_quoted(json.dumps(state))}"
         self._run(f"INSERT OR REPLACE INTO kept.loads VALUES ({values})")
+        self._run(f"DELETE FROM kept.counts WHERE source = {_quoted(source.name)}")
         return _hash(state["base"], state["parts"])
 
     def _attach(self, how: str = "") -> None:

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.check import FAULT_COLUMNS, Loaded, found_in, judged
+from features.check import FAULT_COLUMNS, Loaded, counted, found_in, judged, quarantined
 from features.engine import Engine, EngineError, first_line
 from features.given import Given, WarehouseError, given_at
 from features.source import Source
@@ -124,17 +124,21 @@ def _load(
         if store is None:
             rows = judged(engine, given[name].rows, source, known, loaded_on)
             checked = engine.keep(f"checked_{name}", rows)
+            counts = counted(engine, checked)
         else:
             state = store.keep(source, given[name], known, accounts)
             accounts = accounts or state
             checked = store.table(source)
-        found, bad = found_in(engine, checked, given[name].rows, source)
+            counts = store.counts(source, checked)
+        found = found_in(counts, checked, given[name].rows, source)
+        bad = quarantined(engine, checked, source) if found.bad else pd.DataFrame(columns=list(QUARANTINE_COLUMNS))
         _refuse(location, source, found, bad, bad_share)
-        bad_rows.append(bad)
+        if found.bad:
+            bad_rows.append(bad)
         loaded[name] = found
         if found.rows > found.bad:
             tables[name] = checked.filter(checked.fault_rule.isnull()).drop(*FAULT_COLUMNS)
-    quarantine = pd.concat(bad_rows, ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
+    quarantine = pd.concat(bad_rows or [pd.DataFrame()], ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
     return Warehouse(location, engine, tables, loaded, quarantine)
 
 

@@ -177,5 +177,5 @@ def test_a_setting_of_spark_that_is_none_is_refused() -> None:
 def test_the_embedded_engine_bounds_its_memory() -> None:
     engine = embedded()
     (limit,) = engine.frame("SELECT current_setting('memory_limit') AS memory")["memory"]
-    assert limit == "1.3 GiB"
+    assert limit == "667.5 MiB"
     engine.close()

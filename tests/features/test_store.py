@@ -103,7 +103,9 @@ def test_accounts_that_appear_or_vanish_are_judged_anew(tmp_path: Path) -> None:
     accounts.to_parquet(folder / "accounts.parquet", index=False)
     assert usage_of(opened(folder, tmp_path / "state")) == [("a", 2.0), ("b", 3.0), ("ghost", 5.0)]
     accounts[:1].to_parquet(folder / "accounts.parquet", index=False)
-    assert usage_of(opened(folder, tmp_path / "state")) == [("a", 2.0)]
+    last = opened(folder, tmp_path / "state")
+    assert (last.loaded["usage"].rows, last.loaded["usage"].bad) == (3, 2)
+    assert usage_of(last) == [("a", 2.0)]
 
 
 def test_a_row_from_the_future_is_seen_when_its_day_has_come(tmp_path: Path) -> None:
