@@ -3,7 +3,6 @@
 Under a state folder the text outlives the process; any change of the code, the tables or the engine makes another one.
 """
 
-import os
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
@@ -18,6 +17,7 @@ from features.feature import Feature
 from features.query import query_on
 from features.readings import READ_FROM, with_readings
 from features.warehouse import Warehouse
+from features.whole import whole
 
 
 def query_text(warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Feature], blind: frozenset[str]) -> str:
@@ -31,10 +31,8 @@ def query_text(warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Fea
             return kept.read_text(encoding="utf-8")
     text = warehouse.engine.text(query_on(warehouse, spine, features, blind, ANY_DAY))
     if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        aside = kept.with_suffix(f".{os.getpid()}")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(kept)
+        with whole(kept) as aside:
+            aside.write_text(text, encoding="utf-8")
     return text
 
 

@@ -11,6 +11,9 @@ texts are read later, never what is counted of it.
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import ibis
@@ -22,12 +25,15 @@ from features.head import Head, fit
 from features.sentiment import Reading, read_all
 from features.sources import SOURCES
 from features.warehouse import Warehouse
+from features.whole import whole
 
 READ_FROM: Mapping[str, str] = {"tickets": "text", "surveys": "comment"}
 """The text column of a source; `text` yields `text_sentiment` and one `text_<intent>` flag an intent."""
 
 NEWEST = 5_000
 """A head learns from the newest scored comments, at most so many."""
+
+_READERS = ("sentiment.py", "lexicon.py", "lexicon.toml", "plain.py", "head.py")
 
 _HEADS = "heads"
 _QUARTER = "text_quarter"
@@ -52,7 +58,8 @@ def with_readings(warehouse: Warehouse, source: str) -> ir.Table:
     table = table.mutate(**{_QUARTER: _quarter(_known(table, source))})
     if source not in warehouse.readings:
         texts = table.filter(table[column].notnull()).select(column, _QUARTER).distinct()
-        read = _read(warehouse.engine.frame(texts.order_by(column, _QUARTER)), column, heads_of(warehouse))
+        asked = warehouse.engine.frame(texts.order_by(column, _QUARTER))
+        read = _read(asked, column, heads_of(warehouse), warehouse.state)
         schema = {column: "string", _QUARTER: "int64"} | readings_schema(source)
         warehouse.readings[source] = warehouse.engine.put(f"readings_{source}", read, schema)
     readings = warehouse.readings[source]
@@ -71,14 +78,12 @@ def heads_of(warehouse: Warehouse) -> dict[int, Head]:
 
 def write_heads(warehouse: Warehouse, folder: Path) -> list[Path]:
     """Writes each head as `<folder>/head-<year>-q<quarter>.json`, whole or not at all; the files in their order."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for quarter, head in heads_of(warehouse).items():
         year, number = divmod(quarter - 1, 4)
         file = folder / f"head-{year}-q{number + 1}.json"
-        aside = file.with_suffix(".part")
-        aside.write_text(head.to_text(), encoding="utf-8")
-        aside.replace(file)
+        with whole(file) as aside:
+            aside.write_text(head.to_text(), encoding="utf-8")
         files.append(file)
     return files
 
@@ -95,12 +100,56 @@ def _quarter(moment: ir.Value) -> ir.Value:
     return (moment.year() * 4 + moment.quarter()).cast("int64")
 
 
-def _read(texts: pd.DataFrame, column: str, heads: Mapping[int, Head]) -> pd.DataFrame:
+def _read(texts: pd.DataFrame, column: str, heads: Mapping[int, Head], state: Path | None) -> pd.DataFrame:
     """The readings of different texts of different quarters, each by its head, with text and quarter in front."""
     reader = texts[_QUARTER].where(texts[_QUARTER].isin(list(heads)), 0)
-    found = [read_all(texts.loc[reader == one, column], heads.get(one)) for one in sorted(set(reader))]
+    found = [_read_by(heads.get(one), texts.loc[reader == one, column], state) for one in sorted(set(reader))]
     read = pd.concat(found or [read_all(texts[column])]).add_prefix(f"{column}_")
     return pd.concat([texts.astype({column: "str", _QUARTER: "int64"}), read], axis=1)
+
+
+def _read_by(head: Head | None, texts: "pd.Series[str]", state: Path | None) -> pd.DataFrame:
+    """The readings of texts by one head, on their index; under a state folder each is kept, and only news are read."""
+    if state is None:
+        return read_all(texts, head)
+    kept = state / "readings" / f"{_named('' if head is None else head.to_text())}.parquet"
+    known = pd.read_parquet(kept) if kept.exists() else None
+    news = texts.drop_duplicates()
+    news = news if known is None else news[~news.isin(known.index)]
+    if known is None or len(news):
+        read = read_all(news, head).set_axis(news.to_numpy(), axis=0)
+        known = read if known is None else pd.concat([known, read])
+        with whole(kept) as aside:
+            known.to_parquet(aside)
+    return known.reindex(texts.to_numpy()).set_axis(texts.index, axis=0)
+
+
+def _taught_by(scored: pd.DataFrame, state: Path | None) -> Head | None:
+    """The head learnt from scored comments, if there are enough; under a state folder it is kept."""
+    lessons = [scored[name].tolist() for name in ("comment", "score", "kind")]
+    if state is None:
+        return fit(*lessons)
+    kept = state / "heads" / f"{_named(repr(lessons))}.json"
+    if kept.exists():
+        return Head.from_text(kept.read_text(encoding="utf-8"))
+    head = fit(*lessons)
+    if head is not None:
+        with whole(kept) as aside:
+            aside.write_text(head.to_text(), encoding="utf-8")
+    return head
+
+
+def _named(said: str) -> str:
+    """A name for what follows from a text and from the code that reads."""
+    return sha256(f"{_code()} {said}".encode()).hexdigest()[:24]
+
+
+@cache
+def _code() -> str:
+    """What decides how a text is read and a head is learnt."""
+    files = [Path(__file__).with_name(name).read_bytes() for name in _READERS]
+    versions = [version(name) for name in ("vaderSentiment", "scikit-learn")]
+    return f"{sha256(b''.join(files)).hexdigest()} {versions}"
 
 
 def _learnt(warehouse: Warehouse) -> list[tuple[int, str]]:
@@ -111,7 +160,7 @@ def _learnt(warehouse: Warehouse) -> list[tuple[int, str]]:
     found = []
     for quarter in _quarters(warehouse):
         before = comments[comments["quarter"] < quarter].tail(NEWEST)
-        head = fit(*(before[name].tolist() for name in ("comment", "score", "kind")))
+        head = _taught_by(before, warehouse.state)
         if head is not None:
             found.append((quarter, head.to_text()))
     return found

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from training.registry import write_aside
+from features.whole import whole
 
 LARGEST = 0.5
 
@@ -56,5 +56,6 @@ def draw(home: Path, share: float, seed: int) -> HoldOut:
             "mix treated accounts with untreated ones; remove that file to end the experiment"
         )
     home.mkdir(parents=True, exist_ok=True)
-    write_aside(home / "holdout.json", json.dumps(asdict(asked)).encode())
+    with whole(home / "holdout.json") as aside:
+        aside.write_text(json.dumps(asdict(asked)), encoding="utf-8")
     return asked

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from features.whole import whole
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -77,13 +79,8 @@ def check_place(out: Path) -> None:
 
 def write_table(table: "pd.DataFrame", out: Path) -> None:
     """A whole Parquet file or none."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with whole(out) as aside:
         table.to_parquet(aside, index=False)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 @contextmanager

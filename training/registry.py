@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from features.whole import whole
 from training.model import Model, ModelError, load
 
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -184,10 +185,8 @@ def _install(home: Path, client: Any, outcome: str, version: str, action: str, w
                 folder.rename(Path(scratch, "corrupted"))
             fetched.rename(folder)
     client.set_registered_model_alias(name, CHAMPION, version)
-    write_aside(
-        home / "champions" / f"{outcome}.json",
-        json.dumps({"version": version, "folder": str(folder.relative_to(home))}).encode(),
-    )
+    with whole(home / "champions" / f"{outcome}.json") as aside:
+        aside.write_text(json.dumps({"version": version, "folder": str(folder.relative_to(home))}), encoding="utf-8")
     entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "outcome": outcome, "version": version}
     with (home / "promotions.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry | {"action": action, "why": why}) + "\n")
@@ -200,14 +199,6 @@ def _kept(folder: Path) -> Model | None:
         return load(folder)
     except ModelError:
         return None
-
-
-def write_aside(path: Path, content: bytes) -> None:
-    """Writes a whole file or nothing: beside it first, then renamed over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(content)
-    aside.replace(path)
 
 
 def _before(installed: list[str], current: str | None) -> str | None:

@@ -12,9 +12,9 @@ from features.head import Head, fit
 from features.readings import heads_of, readings_schema, with_readings, write_heads
 from features.sentiment import INTENTS, read, read_all
 from features.snapshot import snapshot
-from features.warehouse import Warehouse
+from features.warehouse import Warehouse, open_warehouse
 from tests.features.test_head import lessons
-from tests.worlds import AS_OF, World, opened, spine_of, world
+from tests.worlds import AS_OF, LOADED_ON, World, opened, spine_of, world, written
 
 LEAVING = "We decided to cancel our subscription"
 HAPPY = "Thank you, this works great"
@@ -50,6 +50,27 @@ def test_each_different_text_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     with_readings(warehouse, "tickets")
     with_readings(warehouse, "tickets")
     assert sorted(asked) == sorted({LEAVING, HAPPY, "Bonjour à tous"})
+
+
+def test_what_was_read_once_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def listening(texts: pd.Series[str], head: Head | None) -> pd.DataFrame:
+        asked.extend(texts)
+        return read_all(texts, head)
+
+    monkeypatch.setattr("features.readings.read_all", listening)
+    seen = []
+    for number, said in enumerate((f"1 | a | -1d | {HAPPY}", f"1 | a | -1d | {HAPPY}\n2 | a | -2d | {LEAVING}")):
+        tables = world(tickets=f"ticket_id | account_id | event_at | text\n{said}")
+        written(tables, tmp_path / f"export {number}")
+        warehouse = open_warehouse(str(tmp_path / f"export {number}"), loaded_on=LOADED_ON, state=tmp_path / "state")
+        rows = with_readings(warehouse, "tickets").order_by("ticket_id").to_pandas()
+        seen.append(rows[["text_sentiment", "text_cancel"]])
+        warehouse.close()
+    assert asked == [HAPPY, LEAVING]
+    pd.testing.assert_frame_equal(seen[1][:1], seen[0])
+    assert seen[1]["text_cancel"].tolist() == [False, True]
 
 
 def test_a_source_without_texts_is_left_as_it_is(tmp_path: Path) -> None:
@@ -127,6 +148,20 @@ def test_a_text_is_read_by_what_was_answered_before_its_quarter(tmp_path: Path) 
     assert next_quarter == later < alone() - 0.2
     assert list(heads_of(warehouse)) == [SECOND, THIRD]
     assert heads_of(warehouse)[SECOND] == fit(*lessons(120, 120))
+
+
+def test_a_head_that_was_learnt_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(company(answers(WINTER), SPRING), tmp_path / "export")
+    heads = []
+    for _ in range(2):
+        warehouse = open_warehouse(str(tmp_path / "export"), loaded_on=LOADED_ON, state=tmp_path / "state")
+        heads.append(heads_of(warehouse))
+        warehouse.close()
+        monkeypatch.setattr(
+            "features.readings.fit", lambda comments, *_: pytest.fail("learnt again") if comments else None
+        )
+    assert heads[0]
+    assert heads[0] == heads[1]
 
 
 def test_what_is_answered_later_changes_no_earlier_reading(tmp_path: Path) -> None:

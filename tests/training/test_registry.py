@@ -327,14 +327,6 @@ def test_a_tracking_server_works_as_well_as_the_embedded_file(
     assert champion_file(home, "churn", "card.md") == b"# Card"
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "file.json"
-    registry.write_aside(path, b"1")
-    registry.write_aside(path, b"2")
-    assert path.read_bytes() == b"2"
-    assert list(path.parent.iterdir()) == [path]
-
-
 def test_the_tracked_run_says_what_the_model_was_learnt_from(company: Company) -> None:
     client = registry._client(company.home)
     run = client.get_run(client.get_model_version("tenure-churn", "1").run_id)
