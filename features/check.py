@@ -197,12 +197,9 @@ def found_in(counts: Counts, checked: ir.Table, raw: ir.Table, source: Source) -
     """What the load of a source found, its columns among it."""
     names = [column.name for column in source.columns]
     return Loaded(
-        rows=counts.rows,
-        bad=counts.bad,
+        **vars(counts),
         missing_columns=tuple(name for name in names if name not in raw.columns and name not in checked.columns),
         extra_columns=tuple(name for name in raw.columns if name not in names),
-        first=counts.first,
-        last=counts.last,
     )
 
 

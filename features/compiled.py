@@ -4,9 +4,6 @@ Under a state folder the text outlives the process; any change of the code, the 
 """
 
 from collections.abc import Mapping
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
 
 import duckdb
 import ibis
@@ -14,10 +11,10 @@ import ibis.expr.types as ir
 
 from features.asof import ANY_DAY
 from features.feature import Feature
+from features.kept import code_of, digest, whole
 from features.query import query_on
 from features.readings import READ_FROM, with_readings
 from features.warehouse import Warehouse
-from features.whole import whole
 
 
 def query_text(warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Feature], blind: frozenset[str]) -> str:
@@ -39,13 +36,5 @@ def query_text(warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Fea
 def _key(warehouse: Warehouse, features: Mapping[str, Feature], blind: frozenset[str]) -> str:
     rows = [(one.name, one.source, str(one.measure), one.unit, one.empty) for one in features.values()]
     tables = [(name, str(table.schema())) for name, table in warehouse.tables.items()]
-    parts = (_code(), warehouse.engine.dialect, rows, sorted(blind), tables)
-    return sha256(repr(parts).encode()).hexdigest()[:24]
-
-
-@cache
-def _code() -> str:
-    """What decides how a query is written: this package and the libraries that write it."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    said = b"".join(file.read_bytes() for file in files)
-    return f"{sha256(said).hexdigest()} {ibis.__version__} {duckdb.__version__}"
+    written_by = (code_of(), ibis.__version__, duckdb.__version__)
+    return digest(written_by, warehouse.engine.dialect, rows, sorted(blind), tables)[:24]

@@ -22,7 +22,11 @@ SERVED = ("postgres://", "postgresql://", "spark://")
 """How the location of an engine that is not embedded begins."""
 
 MEMORY = "700MB"
-"""What the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top."""
+"""What the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top.
+
+2026-11-25: the 20 usage features of 20 million rows took 16.7 s and 1,163 MB with 1,500 MB, 17.8 s and 963 MB with
+700 MB, and all features of 100 million rows 298 s and 2.4 GB.
+"""
 
 RETRIES = (1.0, 4.0, 15.0)
 """Seconds waited before a lost or refused connection is tried again."""

@@ -11,8 +11,6 @@ texts are read later, never what is counted of it.
 
 import dataclasses
 from collections.abc import Mapping
-from functools import cache
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from features.head import Head, fit
+from features.kept import code_of, digest, whole
 from features.sentiment import Reading, read_all
 from features.sources import SOURCES
 from features.warehouse import Warehouse
-from features.whole import whole
 
 READ_FROM: Mapping[str, str] = {"tickets": "text", "surveys": "comment"}
 """The text column of a source; `text` yields `text_sentiment` and one `text_<intent>` flag an intent."""
@@ -112,8 +110,8 @@ def _read_by(head: Head | None, texts: "pd.Series[str]", state: Path | None) -> 
     """The readings of texts by one head, on their index; under a state folder each is kept, and only news are read."""
     if state is None:
         return read_all(texts, head)
-    kept = state / "readings" / f"{_named('' if head is None else head.to_text())}.parquet"
-    known = pd.read_parquet(kept) if kept.exists() else None
+    kept = _kept(state, "readings", head and head.to_text(), "parquet")
+    known = _readings_in(kept)
     news = texts.drop_duplicates()
     news = news if known is None else news[~news.isin(known.index)]
     if known is None or len(news):
@@ -124,32 +122,34 @@ def _read_by(head: Head | None, texts: "pd.Series[str]", state: Path | None) -> 
     return known.reindex(texts.to_numpy()).set_axis(texts.index, axis=0)
 
 
+def _readings_in(kept: Path) -> pd.DataFrame | None:
+    """The readings in a file, by text; None where there is none, or a disk has spoilt it: then all are read anew."""
+    try:
+        return pd.read_parquet(kept)
+    except (OSError, ValueError):
+        return None
+
+
 def _taught_by(scored: pd.DataFrame, state: Path | None) -> Head | None:
     """The head learnt from scored comments, if there are enough; under a state folder it is kept."""
     lessons = [scored[name].tolist() for name in ("comment", "score", "kind")]
     if state is None:
         return fit(*lessons)
-    kept = state / "heads" / f"{_named(repr(lessons))}.json"
-    if kept.exists():
+    kept = _kept(state, "heads", lessons, "json")
+    try:
         return Head.from_text(kept.read_text(encoding="utf-8"))
-    head = fit(*lessons)
+    except (OSError, ValueError):  # there is none yet, or a disk has spoilt it
+        head = fit(*lessons)
     if head is not None:
         with whole(kept) as aside:
             aside.write_text(head.to_text(), encoding="utf-8")
     return head
 
 
-def _named(said: str) -> str:
-    """A name for what follows from a text and from the code that reads."""
-    return sha256(f"{_code()} {said}".encode()).hexdigest()[:24]
-
-
-@cache
-def _code() -> str:
-    """What decides how a text is read and a head is learnt."""
-    files = [Path(__file__).with_name(name).read_bytes() for name in _READERS]
+def _kept(state: Path, folder: str, said: object, ending: str) -> Path:
+    """The file of what follows from something said and from all that decides how it is read."""
     versions = [version(name) for name in ("vaderSentiment", "scikit-learn")]
-    return f"{sha256(b''.join(files)).hexdigest()} {versions}"
+    return state / folder / f"{digest(code_of(_READERS), versions, said)[:24]}.{ending}"
 
 
 def _learnt(warehouse: Warehouse) -> list[tuple[int, str]]:

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import ibis.expr.types as ir
 from features.check import PREMATURE, UNKNOWN_ACCOUNT, Counts, counted, judged
 from features.engine import Engine
 from features.given import Given, WarehouseError
+from features.kept import code_of, digest
 from features.source import Source
 
 WAIT_SECONDS = 60
@@ -85,7 +84,8 @@ class Store:
         """
         before = self._state(source)
         parts = {name: _stamp(path) for name, path in given.files.items()}
-        base = _hash(source, given.said, _code(), "" if not source.key and source.event else known_as)
+        held_against = "" if not source.key and source.event else known_as
+        base = digest(source, given.said, code_of(_CODE), duckdb.__version__, held_against)
         now = {"base": base, "parts": parts, "accounts": known_as, "loaded_on": self.loaded_on.isoformat()}
         alike = before is not None and before["base"] == base and before["loaded_on"] <= now["loaded_on"]
         if before is not None and alike:
@@ -94,7 +94,7 @@ class Store:
             gone = set(before["parts"]) - set(parts) | (news & set(before["parts"]))
             moved = before["accounts"] != known_as
             if not news and not gone and not moved:
-                return _hash(before["base"], before["parts"])
+                return digest(before["base"], before["parts"])
             if not source.key and given.only is not None and self._renewed(source, given, accounts, news, gone):
                 if moved and accounts is not None:
                     self._held_against(source, accounts)
@@ -157,7 +157,7 @@ class Store:
         values = f"{_quoted(source.name)}, {_quoted(json.dumps(state))}"
         self._run(f"INSERT OR REPLACE INTO kept.loads VALUES ({values})")
         self._run(f"DELETE FROM kept.counts WHERE source = {_quoted(source.name)}")
-        return _hash(state["base"], state["parts"])
+        return digest(state["base"], state["parts"])
 
     def _attach(self, how: str = "") -> None:
         """Attaches the file, waiting for another process that holds it; `WarehouseError` if it goes on holding it."""
@@ -189,12 +189,3 @@ def _stamp(file: Path) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _hash(*parts: object) -> str:
-    return sha256("\n".join(map(repr, parts)).encode()).hexdigest()
-
-
-@cache
-def _code() -> str:
-    return _hash(*((Path(__file__).parent / name).read_bytes() for name in _CODE), duckdb.__version__)

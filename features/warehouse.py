@@ -115,6 +115,7 @@ def _load(
 ) -> Warehouse:
     tables: dict[str, ir.Table] = {}
     loaded: dict[str, Loaded] = {}
+    none_bad = pd.DataFrame(columns=list(QUARANTINE_COLUMNS), dtype="str")
     bad_rows: list[pd.DataFrame] = []
     accounts = ""
     for name, source in SOURCES.items():
@@ -131,14 +132,13 @@ def _load(
             checked = store.table(source)
             counts = store.counts(source, checked)
         found = found_in(counts, checked, given[name].rows, source)
-        bad = quarantined(engine, checked, source) if found.bad else pd.DataFrame(columns=list(QUARANTINE_COLUMNS))
+        bad = quarantined(engine, checked, source) if found.bad else none_bad
         _refuse(location, source, found, bad, bad_share)
-        if found.bad:
-            bad_rows.append(bad)
+        bad_rows.append(bad)
         loaded[name] = found
         if found.rows > found.bad:
             tables[name] = checked.filter(checked.fault_rule.isnull()).drop(*FAULT_COLUMNS)
-    quarantine = pd.concat(bad_rows or [pd.DataFrame()], ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
+    quarantine = pd.concat(bad_rows, ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
     return Warehouse(location, engine, tables, loaded, quarantine)
 
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from features.whole import whole
+from features.kept import whole
 
 LARGEST = 0.5
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from features.whole import whole
+from features.kept import whole
 
 if TYPE_CHECKING:
     import pandas as pd

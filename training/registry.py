@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from features.whole import whole
+from features.kept import whole
 from training.model import Model, ModelError, load
 
 CHALLENGER, CHAMPION = "challenger", "champion"

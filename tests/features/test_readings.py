@@ -38,28 +38,27 @@ def test_every_row_keeps_its_place_and_gets_its_text_s_reading(tmp_path: Path) -
     assert rows["text_sentiment"].isna().tolist() == [False, False, False, True, True]
 
 
-def test_each_different_text_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that have been read, one after another."""
+    heard: list[str] = []
 
     def listening(texts: pd.Series[str], head: Head | None) -> pd.DataFrame:
-        asked.extend(texts)
+        heard.extend(texts)
         return read_all(texts, head)
 
     monkeypatch.setattr("features.readings.read_all", listening)
+    return heard
+
+
+def test_each_different_text_is_read_once(tmp_path: Path, asked: list[str]) -> None:
     warehouse = tickets(tmp_path)
     with_readings(warehouse, "tickets")
     with_readings(warehouse, "tickets")
     assert sorted(asked) == sorted({LEAVING, HAPPY, "Bonjour à tous"})
 
 
-def test_what_was_read_once_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def listening(texts: pd.Series[str], head: Head | None) -> pd.DataFrame:
-        asked.extend(texts)
-        return read_all(texts, head)
-
-    monkeypatch.setattr("features.readings.read_all", listening)
+def test_what_was_read_once_is_kept_for_the_next_run(tmp_path: Path, asked: list[str]) -> None:
     seen = []
     for number, said in enumerate((f"1 | a | -1d | {HAPPY}", f"1 | a | -1d | {HAPPY}\n2 | a | -2d | {LEAVING}")):
         tables = world(tickets=f"ticket_id | account_id | event_at | text\n{said}")
@@ -162,6 +161,20 @@ def test_a_head_that_was_learnt_is_kept_for_the_next_run(tmp_path: Path, monkeyp
         )
     assert heads[0]
     assert heads[0] == heads[1]
+
+
+def test_what_a_disk_has_spoilt_is_read_and_learnt_anew(tmp_path: Path) -> None:
+    written(company(answers(WINTER), SPRING), tmp_path / "export")
+    found = []
+    for _ in range(2):
+        warehouse = open_warehouse(str(tmp_path / "export"), loaded_on=LOADED_ON, state=tmp_path / "state")
+        found.append((moods(warehouse), heads_of(warehouse)))
+        warehouse.close()
+        files = [*(tmp_path / "state" / "readings").iterdir(), *(tmp_path / "state" / "heads").iterdir()]
+        assert {file.suffix for file in files} == {".parquet", ".json"}
+        for file in files:
+            file.write_bytes(b"spoilt")
+    assert found[0] == found[1]
 
 
 def test_what_is_answered_later_changes_no_earlier_reading(tmp_path: Path) -> None:
