@@ -1,6 +1,6 @@
 """How often the first reason of a correctly flagged churner is the true one, on simulated companies.
 
-    python benchmarks/reasons.py [--seeds 7 8 9] [--taught 21 22 23 24 25 26 27 28]
+    python benchmarks/reasons.py [--seeds 7 8 9 10 11] [--taught 21 22 23 24 25 26 27 28]
 
 The true cause of every churn is kept in the simulation's `truth/`, which nothing of the product reads. "Other" (a
 bankruptcy, a merger) has no reason to find and is left out. Three references on the same accounts: the sum of
@@ -145,7 +145,7 @@ def stayed(data: Dataset, model: Model, table: pd.DataFrame, draw: int) -> float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9, 10, 11])
     parser.add_argument("--taught", type=int, nargs="+", default=list(range(21, 29)))
     parser.add_argument("--accounts", type=int, default=1500)
     parser.add_argument("--months", type=int, default=24)

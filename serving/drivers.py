@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from features.catalogue import CATALOGUE
 from features.feature import Healthy, Reason, is_known, sentence
 from serving.score import Driver
 from training.calibration import Floats
 from training.model import Model
 from training.outcomes import OUTCOMES
-from training.standing import ACTED_ON, comes_last, stands_out
+from training.standing import ACTED_ON, MATTERS, comes_last
 
 UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 SENTENCES = 2
 """How many features a driver's words tell of."""
 
 
-def drivers(model: Model, shares: Floats, row: Mapping[str, object]) -> tuple[Driver, ...]:
+def drivers(
+    model: Model, shares: Floats, stands_out: Mapping[Reason, float], row: Mapping[str, object]
+) -> tuple[Driver, ...]:
     """The drivers of one row, largest share first whatever its sign; every contribution is in exactly one.
 
     `shares` (features,) are the model's contributions in log-odds, `row` the snapshot's values by name.
@@ -29,19 +29,23 @@ def drivers(model: Model, shares: Floats, row: Mapping[str, object]) -> tuple[Dr
     for reason, parts in by_reason.items():
         parts.sort(key=lambda part: -abs(part[1]))
         share = sum(part for _, part in parts)
-        unusual = float(stands_out(np.array(share), model.usual[reason.value]))
         words = _words(model, parts, share, row)
-        found.append(Driver(reason, words, share, tuple(name for name, _ in parts), unusual))
+        found.append(Driver(reason, words, share, tuple(name for name, _ in parts), stands_out[reason]))
     return tuple(sorted(found, key=lambda driver: -abs(driver.share)))
 
 
 def acted_on(found: Sequence[Driver], outcome: str) -> list[Driver]:
     """The drivers that make the outcome likelier for a reason that somebody can do something about.
 
-    The one that stands out most comes first; `training/standing.py` says why.
+    The one that stands out most of those that matter comes first; `training/standing.py` says why.
     """
     raising = [driver for driver in found if driver.share > 0 and driver.reason in ACTED_ON]
-    return sorted(raising, key=lambda driver: (comes_last(driver.reason, outcome), -driver.stands_out))
+    largest = max((driver.share for driver in raising if not comes_last(driver.reason, outcome)), default=0.0)
+
+    def place(driver: Driver) -> tuple[bool, bool, float]:
+        return comes_last(driver.reason, outcome), driver.share < MATTERS * largest, -driver.stands_out
+
+    return sorted(raising, key=place)
 
 
 def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapping[str, object]) -> str:

@@ -94,7 +94,8 @@ def score_row(
 ) -> Score:
     """The score of row `number` of a model's answers: base + the drivers' shares = logit of the probability."""
     base = float(answers.base[number])
-    why = drivers(model, answers.shares[number], row)
+    stands_out = {reason: float(found[number]) for reason, found in answers.stands_out.items()}
+    why = drivers(model, answers.shares[number], stands_out, row)
     log_odds = base + sum(driver.share for driver in why)
     probability = 1 / (1 + math.exp(-log_odds))
     low, high = model.line.interval(log_odds)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.feature import Reason
 from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
 from training.horizons import AHEAD, RENEWAL, Lessons, Start, asked, between, days_left, directions, lessons, to_renewal
-from training.standing import by_reason, newest, usual_shares
+from training.standing import Standing, newest
 
 if TYPE_CHECKING:
     import lightgbm
@@ -70,12 +71,14 @@ class Params:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of (rows,): `shares` (rows, features) and `base` in served log-odds at its own horizon, the
-    probability `ahead` at each horizon, and `by_renewal` at the end of the term (nan: none is spoken of).
+    """What a model says of (rows,): `shares` (rows, features) and `base` in served log-odds at its own horizon, how far
+    each reason's signals stand out (0 to 1), the probability `ahead` at each horizon, and `by_renewal` at the end of
+    the term (nan: none is spoken of).
     """
 
     shares: Floats
     base: Floats
+    stands_out: Mapping[Reason, Floats]
     ahead: Mapping[int, Floats]
     by_renewal: Floats
 
@@ -87,7 +90,7 @@ class Model:
     `horizons` are the days ahead that it learnt; it answers for `horizon_days` unless asked for another of them.
     `spread` holds the 0th to 100th percentile of the probabilities it gave out of time, `growth` the median change
     of ARR (a share) among accounts to which the outcome happened, `typical` the median of each number it learnt from,
-    `usual` the mean and standard deviation of each reason's share.
+    `standing` where their signals usually lie.
     """
 
     outcome: str
@@ -102,7 +105,7 @@ class Model:
     growth: float
     spread: tuple[float, ...]
     typical: Mapping[str, float]
-    usual: Mapping[str, tuple[float, float]]
+    standing: Standing
     booster: "lightgbm.Booster"
 
     def predict(self, table: pd.DataFrame, horizon_days: int | None = None) -> Floats:
@@ -114,7 +117,11 @@ class Model:
         """All that is served of each row of an encoded snapshot."""
         shares, base = self.contributions(matrix, threads)
         ahead = self.ahead(matrix, threads)
-        return Answers(shares, base, ahead, self.by_renewal(matrix, ahead, threads))
+        return Answers(shares, base, self.stands_out(matrix), ahead, self.by_renewal(matrix, ahead, threads))
+
+    def stands_out(self, matrix: Matrix) -> dict[Reason, Floats]:
+        """(rows,) by reason: how far an encoded snapshot's signals lie on the side of the outcome (`Standing`)."""
+        return self.standing.stands_out(self.encoding.features, matrix, self.outcome)
 
     def ahead(self, matrix: Matrix, threads: int = 2) -> dict[int, Floats]:
         """The probability of each row of an encoded snapshot by horizon; it never falls as the horizon grows."""
@@ -194,7 +201,7 @@ class Model:
             "growth": self.growth,
             "spread": list(self.spread),
             "typical": dict(self.typical),
-            "usual": dict(self.usual),
+            "standing": dict(self.standing.usual),
             "booster_sha256": _digest(text),
         }
         (folder / CARD).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -225,7 +232,7 @@ def load(folder: Path) -> Model:
             growth=document["growth"],
             spread=tuple(document["spread"]),
             typical=document["typical"],
-            usual={reason: (mean, spread) for reason, (mean, spread) in document["usual"].items()},
+            standing=Standing.read(document["standing"]),
             booster=lightgbm.Booster(model_str=text),
         )
     except (OSError, UnicodeDecodeError) as error:
@@ -304,11 +311,12 @@ def fit(
             for name in code.features
             if name not in code.categories and table[name].notna().any()
         },
-        usual={},
+        standing=Standing({}),
         booster=booster,
     )
-    shares, _ = model.contributions(code.matrix(newest(table)))
-    return replace(model, usual=usual_shares(by_reason(code.features, shares)))
+    latest = code.matrix(newest(table))
+    shares, _ = model.contributions(latest)
+    return replace(model, standing=Standing.learnt(code.features, latest, shares))
 
 
 def _digest(text: str) -> str:

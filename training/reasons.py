@@ -6,19 +6,23 @@ import numpy as np
 import pandas as pd
 
 from training.model import Model
-from training.standing import ACTED_ON, by_reason, comes_last, newest, stands_out
+from training.standing import ACTED_ON, MATTERS, by_reason, comes_last, newest
 
 
 def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
     """(rows,) the first reason; none where no share of one that can be acted on raises the probability."""
-    shares, _ = model.contributions(model.encoding.matrix(table))
+    matrix = model.encoding.matrix(table)
+    shares, _ = model.contributions(matrix)
     sums = {reason: share for reason, share in by_reason(model.encoding.features, shares).items() if reason in ACTED_ON}
-    found = np.full(len(table), None, dtype=object)
-    best = np.full(len(table), -np.inf)
-    for reason, share in sorted(sums.items(), key=lambda one: comes_last(one[0], model.outcome)):
-        unusual = stands_out(share, model.usual[reason.value])
-        first = (share > 0) & (pd.isna(found) if comes_last(reason, model.outcome) else unusual > best)
-        found[first], best[first] = reason.value, unusual[first]
+    others = {reason: share for reason, share in sums.items() if not comes_last(reason, model.outcome)}
+    largest = np.max([np.zeros(len(table)), *others.values()], axis=0)
+    standing = model.stands_out(matrix)
+    found, best = np.full(len(table), None, dtype=object), np.full(len(table), -np.inf)
+    for reason, share in sums.items():
+        last = comes_last(reason, model.outcome)
+        matters = (share > 0) & (share >= MATTERS * largest) & (not last or largest == 0)
+        first = matters & (standing[reason] > best)
+        found[first], best[first] = reason.value, standing[reason][first]
     return pd.Series(found, index=table.index, dtype=object)
 
 

@@ -245,7 +245,9 @@ def test_no_driver_says_the_same_twice(company: Company) -> None:
 
 def test_a_driver_without_any_pull_says_that_nothing_stands_out(models: dict[str, Model]) -> None:
     model = models["churn"]
-    found = drivers(model, np.zeros(len(model.encoding.features)), {})
+    count = len(model.encoding.features)
+    typical = {reason: float(found[0]) for reason, found in model.stands_out(np.full((1, count), np.nan)).items()}
+    found = drivers(model, np.zeros(count), typical, {})
     assert {driver.words for driver in found} == {"No single signal stands out"}
     assert not acted_on(found, "churn")
 

@@ -10,7 +10,9 @@ from features.feature import Reason
 from serving.page import first_reason
 from tests.conftest import UNTIL, Company
 from training.reasons import kept_reasons, main_reasons, reason_shares
-from training.standing import by_reason, newest, stands_out, usual_shares
+from training.standing import LEARNT, TYPICAL, Standing, by_reason, newest
+
+LAST = (Reason.CONTEXT, Reason.ROOM_TO_GROW)
 
 
 @pytest.mark.parametrize("outcome", ["churn", "expansion"])
@@ -61,8 +63,51 @@ def test_every_share_is_in_exactly_one_reason(company: Company) -> None:
     assert np.sum(list(sums.values()), axis=0) == pytest.approx(shares.sum(axis=1))
 
 
-def test_a_small_share_stands_out_where_the_reason_hardly_moves() -> None:
-    usual = usual_shares({Reason.VALUE_GAP: np.array([-1.0, 1.0]), Reason.BUDGET_PRESSURE: np.array([-0.1, 0.1])})
-    assert stands_out(np.array([1.0]), usual["value_gap"]) == pytest.approx([1.0])
-    assert stands_out(np.array([0.3]), usual["budget_pressure"]) == pytest.approx([3.0])
-    assert stands_out(np.array([0.3]), (0.3, 0.0)).tolist() == [0.0]
+SIGNALS = ("active_users_28d", "tickets_28d", "plan")
+
+
+def standing(shares: list[float]) -> Standing:
+    """Of 21 accounts with 0 to 20 users and as many tickets."""
+    matrix = np.column_stack([np.arange(21.0), np.arange(21.0), np.zeros(21)])
+    return Standing.learnt(SIGNALS, matrix, np.tile(shares, (21, 1)))
+
+
+def test_how_many_accounts_are_better_is_told_on_the_side_of_the_outcome() -> None:
+    """
+    | users | tickets | better in users | in tickets |
+    |-------|---------|-----------------|------------|
+    | 0     | 0       | 41 of 42        | 1 of 42    |
+    | 10    | 30      | half            | all        |
+    """
+    few, typical = np.array([[0.0, 0.0, 1.0], [10.0, 30.0, 1.0]])
+    found = standing([0.1, 0.1, 0.1]).stands_out(SIGNALS, np.array([few, typical]), "churn")
+    assert found[Reason.VALUE_GAP] == pytest.approx([41 / 42, 0.5])
+    assert found[Reason.PRODUCT_ISSUE] == pytest.approx([1 / 42, 1.0])
+    grows = standing([0.1, 0.1, 0.1]).stands_out(SIGNALS, np.array([few, typical]), "expansion")
+    assert grows[Reason.VALUE_GAP] == pytest.approx([1 / 42, 0.5])
+
+
+def test_a_signal_that_is_not_known_does_not_count() -> None:
+    found = standing([0.1, 0.1, 0.1]).stands_out(SIGNALS, np.array([[np.nan, 20.0, 0.0]]), "churn")
+    assert found[Reason.VALUE_GAP].tolist() == [TYPICAL]
+    assert found[Reason.PRODUCT_ISSUE] == pytest.approx([41 / 42])
+
+
+def test_a_signal_that_the_model_leans_on_weighs_more_within_its_reason() -> None:
+    names = ("active_users_28d", "events_28d")
+    matrix = np.column_stack([np.arange(21.0)] * 2)
+    weights = Standing.learnt(names, matrix, np.tile([0.3, 0.0], (21, 1))).usual
+    assert weights["active_users_28d"][0] == pytest.approx(LEARNT + (1 - LEARNT) / 2)
+    assert weights["events_28d"][0] == pytest.approx((1 - LEARNT) / 2)
+
+
+def test_a_reason_of_next_to_no_share_does_not_come_first(company: Company) -> None:
+    model = company.trained["churn"].model
+    assert model is not None
+    table = company.data.frame.tail(500)
+    shares, _ = model.contributions(model.encoding.matrix(table))
+    sums = by_reason(model.encoding.features, shares)
+    largest = np.max([sums[reason] for reason in sums if reason not in LAST], axis=0)
+    for place, reason in enumerate(main_reasons(model, table)):
+        if reason is not None:
+            assert sums[Reason(reason)][place] >= 0.1 * largest[place]
