@@ -30,6 +30,7 @@ from training.dataset import Dataset, dataset
 from training.metrics import better_by
 from training.model import Params
 from training.outcomes import last_matured
+from training.tune import as_many_trees
 
 HERE = Path(__file__).parent
 END = date(2026, 10, 1)
@@ -102,7 +103,7 @@ def ap_better_by(happened: Floats, ours: Floats, theirs: Floats, accounts: pd.Se
 def compare(name: str, data: Dataset, outcome: str, python: Path, scratch: Path) -> bool:
     """Prints one table; whether ours is no worse than the peer within the intervals."""
     begun = time.perf_counter()
-    result = backtest(data, outcome, Params())
+    result = backtest(data, outcome, as_many_trees(data, outcome, Params()))
     took = time.perf_counter() - begun
     rows = result.rows
     seconds = 2 * took / rows["fold"].nunique()

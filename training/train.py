@@ -24,7 +24,7 @@ from training.model import Model, ModelError, Params, fit
 from training.outcomes import OUTCOMES, outcome_named
 from training.reasons import kept_reasons
 from training.registry import Record, champion, check_home, register
-from training.tune import Search, study_under, tuned
+from training.tune import Search, as_many_trees, study_under, tuned
 
 HORIZON_DAYS = 90
 ALLOWED = "a model that learnt from this would be better on paper than in life; to train all the same: --allow-leaks"
@@ -107,6 +107,8 @@ def train_outcome(
             backtest(data, outcome, params)  # says at once if there is not enough to search over
             search = Search(run.trials, run.seed, run.study or study_under(home), run.minutes)
             params = tuned(data, outcome, search, _within(progress, 0, 0.6))
+        else:
+            params = as_many_trees(data, outcome, params)
         result = backtest(data, outcome, params, _within(progress, 0.6 if run.trials else 0, 0.3))
     except NotEnough as error:
         return Trained(outcome, None, None, None, (str(error),), **counts)
