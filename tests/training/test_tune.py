@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
 
 from tests.conftest import Company
 from training import tune
+from training.backtest import folds
 from training.dataset import Dataset
 from training.model import Params
-from training.tune import Search, StudyError, study_under, tuned
+from training.tune import Search, StudyError, as_many_trees, study_under, tuned
 
 
 @pytest.fixture
@@ -137,3 +139,30 @@ def test_several_workers_share_one_study(data: Dataset, tmp_path: Path) -> None:
         found = list(workers.map(lambda _: tuned(data, "churn", searching(6, tmp_path, 3)), range(2)))
     assert len(values(tmp_path)) in (6, 7)
     assert found[0] == found[1] or len(values(tmp_path)) == 7
+
+
+def told_by(data: Dataset, outcomes: pd.Series) -> Dataset:
+    """The dataset as if `outcomes` had been the churns, at its own horizon alone."""
+    others = [name for name in data.frame if str(name).startswith("churn_")]
+    return replace(data, frame=data.frame.drop(columns=others).assign(churn=outcomes.to_numpy(dtype=bool)))
+
+
+def test_clear_signals_ask_for_more_trees_and_luck_does_not(company: Company) -> None:
+    frame = company.data.frame
+    risk = frame["events_28d"].rank(pct=True) + frame["tenure_days"].rank(pct=True) + frame["arr"].rank(pct=True)
+    clear = told_by(company.data, risk.fillna(1) < 1)
+    luck = told_by(company.data, pd.Series(np.random.default_rng(1).random(len(frame)) < 0.1))
+    few = Params(rounds=40)
+    assert as_many_trees(clear, "churn", few).rounds == 135
+    assert as_many_trees(luck, "churn", few) == few
+
+
+def test_no_tree_is_grown_for_what_the_first_fold_could_not_know(company: Company) -> None:
+    frame, few = company.data.frame, Params(rounds=40)
+    days = sorted(stamp.date() for stamp in pd.to_datetime(frame["as_of"].unique()))
+    later = frame["as_of"].dt.date > folds(days, company.data.horizon_days)[0].learn[-1]
+    assert later.mean() > 0.5
+    clear = frame["arr"].rank(pct=True).fillna(1) < 0.2
+    luck = pd.Series(np.random.default_rng(1).random(len(frame)) < 0.1, index=frame.index)
+    assert as_many_trees(told_by(company.data, luck.where(~later, clear)), "churn", few) == few
+    assert as_many_trees(told_by(company.data, pd.Series(False, index=frame.index)), "churn", few) == few
