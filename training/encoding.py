@@ -21,7 +21,7 @@ class Encoding:
     categories: Mapping[str, tuple[str, ...]]
 
     def matrix(self, table: pd.DataFrame) -> Matrix:
-        """(rows, features) floats; a column that `table` lacks is null throughout."""
+        """(rows, features) floats, column by column in memory; a column that `table` lacks is null throughout."""
         columns = []
         for name in self.features:
             if name not in table.columns:
@@ -31,7 +31,7 @@ class Encoding:
                 columns.append(table[name].map(codes).to_numpy(dtype=np.float64, na_value=np.nan))
             else:
                 columns.append(table[name].to_numpy(dtype=np.float64, na_value=np.nan))
-        return np.column_stack(columns) if columns else np.empty((len(table), 0))
+        return np.stack(columns).T if columns else np.empty((len(table), 0))
 
     def row_matrix(self, rows: Sequence[Mapping[str, object]]) -> Matrix:
         """The same of a few rows given as mappings, without a table; an absent or null value is null."""

@@ -73,7 +73,7 @@ class Start:
         usual = {int(days): mean for days, mean in document["usual"].items()}
         return cls(document["intercept"], tuple(document["weights"]), usual)
 
-    def log_odds(self, ahead: Matrix) -> Matrix:
+    def log_odds(self, ahead: Matrix | npt.NDArray[np.float32]) -> Matrix:
         """(rows,) of the (rows, 3) columns `AHEAD`."""
         return np.asarray(_spoken(ahead) @ np.array(self.weights) + self.intercept)
 
@@ -84,9 +84,12 @@ class Start:
 
 @dataclass(frozen=True)
 class Lessons:
-    """What a booster learns from: one row a snapshot's row and horizon, with its 0/1 outcome and its weight, if any."""
+    """What a booster learns from: one row a snapshot's row and horizon, with its 0/1 outcome and its weight, if any.
 
-    matrix: Matrix
+    The matrix, the largest thing in memory, has half the digits: no tree cuts finer than its 63 bins.
+    """
+
+    matrix: npt.NDArray[np.float32]
     happened: Matrix
     horizons: tuple[int, ...]
     start: Start
@@ -153,15 +156,18 @@ def lessons(
         parts.append((np.flatnonzero(known), table.loc[known, LOST_AT_RENEWAL].to_numpy(dtype=np.float64), ends[known]))
     count = matrix.shape[1]
     places = np.concatenate([rows for rows, _, _ in parts])
-    found = np.empty((len(places), count + len(AHEAD)))  # filled in place: the rows are many
+    known, ahead = matrix.astype(np.float32), np.empty((len(places), len(AHEAD)))
+    found = np.empty((count + len(AHEAD), len(places)), dtype=np.float32).T  # filled in place: the rows are many
     at = 0
     for rows, _, asked_at in parts:
-        block = found[at : at + len(rows)]
-        block[:, :count], block[:, count:] = matrix[rows], _ahead(left[rows], asked_at)
+        here = slice(at, at + len(rows))
+        ahead[here] = _ahead(left[rows], asked_at)
+        found[here, :count] = known if len(rows) == len(known) else known[rows]
         at += len(rows)
+    found[:, count:] = ahead
     learnt = np.concatenate([labels for _, labels, _ in parts])
     weights = table[WEIGHT].to_numpy(dtype=np.float64)[places] if WEIGHT in table.columns else None
-    start = _start(found[:, count:], learnt, weights)
+    start = _start(ahead, learnt, weights)
     usual = {
         days: float(start.log_odds(_ahead(left[rows], days)).mean()) for rows, _, days in parts if isinstance(days, int)
     }
@@ -192,9 +198,9 @@ UNKNOWN = 3
 """The place among what `Start` weighs of whether the end of the term is unknown."""
 
 
-def _spoken(ahead: Matrix) -> Matrix:
+def _spoken(ahead: Matrix | npt.NDArray[np.float32]) -> Matrix:
     """(rows, 4) what `Start` weighs, of the columns `AHEAD`."""
-    before, within, after = ahead.T
+    before, within, after = ahead.T.astype(np.float64)
     unknown = np.isnan(within)
     told = np.log1p(np.where(unknown, 0.0, after + 1))
     found = [np.log1p(before), np.where(unknown, 0.0, within), told, unknown]
