@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -50,6 +51,7 @@ AGAIN = 3  # models learnt from accounts drawn with replacement
 class Told:
     """First and second reasons of the same churners, by who names them, and how many first reasons stayed."""
 
+    accounts: list[str]
     causes: list[str]
     reasons: dict[str, list[tuple[str, ...]]]
     stayed: list[float]
@@ -108,6 +110,7 @@ def named(warehouse: Warehouse, truth: pd.DataFrame, home: Path, seed: int, taug
     places = [high[place] for place in found["place"]]
     causes = found["cause"].tolist()
     return Told(
+        [f"{seed} {account}" for account in found["account_id"]],
         causes,
         {
             "ours": [
@@ -165,10 +168,9 @@ def main() -> None:
     for name, (first, either) in rates.items():
         each = ", ".join(f"{right([one], name)[0]:.0%}" for one in told)
         print(f"{name:<22}first reason true {first:.1%} ({each}), one of the first two {either:.1%}")
-    best = rates["ceiling"]
-    print(
-        f"ours over the ceiling: {rates['ours'][0] / best[0]:.2f}, first two {rates['ours'][1] / best[1]:.2f} (aim .95)"
-    )
+    for most, what in ((1, "first reason"), (2, "one of the first two")):
+        low, ratio, high = over_the_ceiling(told, most)
+        print(f"ours over the ceiling, {what}: {ratio:.2f} ({low:.2f} to {high:.2f}; aim .95)")
     kept = [share for one in told for share in one.stayed]
     print(
         f"first reason stays under a bootstrap of accounts: {np.mean(kept):.2f} "
@@ -178,8 +180,22 @@ def main() -> None:
 
 def right(told: Sequence[Told], name: str) -> tuple[float, float]:
     """How often the first named, and one of the first two, is the true cause."""
+    return float(hits(told, name, 1).mean()), float(hits(told, name, 2).mean())
+
+
+def hits(told: Sequence[Told], name: str, most: int) -> npt.NDArray[np.float64]:
+    """(churners,) 1 where one of the first `most` reasons is the true cause."""
     pairs = [pair for one in told for pair in zip(one.causes, one.reasons[name], strict=True)]
-    return tuple(float(np.mean([cause in reasons[:most] for cause, reasons in pairs])) for most in (1, 2))
+    return np.array([cause in reasons[:most] for cause, reasons in pairs], dtype=np.float64)
+
+
+def over_the_ceiling(told: Sequence[Told], most: int, draws: int = 2000) -> tuple[float, float, float]:
+    """How often ours is right over how often the ceiling is, between the 95 % of a bootstrap over accounts."""
+    place, names = pd.factorize(np.array([account for one in told for account in one.accounts]))
+    ours, best = (np.bincount(place, hits(told, name, most)) for name in ("ours", "ceiling"))
+    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    low, high = np.quantile((drawn @ ours) / (drawn @ best), [0.025, 0.975])
+    return float(low), float(ours.sum() / best.sum()), float(high)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from tests.worlds import (
     worlds,
     written,
 )
+from training.coverage import with_references
 from training.outcomes import label
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -85,6 +86,22 @@ def test_no_feature_sees_what_was_known_or_learnt_later(tables: World) -> None:
         seen = snapshot(warehouse, spine_of(everybody, AS_OF))
         for name in TWINS:
             assert_same(of_twin(seen, name), of_twin(seen, ""))
+        warehouse.close()
+
+
+@pytest.mark.slow
+@settings(SLOW, max_examples=2, phases=[Phase.explicit, Phase.generate])
+@given(tables=worlds(accounts=6, rows=4))
+def test_a_feature_by_itself_is_what_it_is_beside_all_others(tables: World) -> None:
+    """What is read together (the furthest window of a query, the joins of a source) is nobody's definition."""
+    assume(sum(map(len, tables.values())) > 100)
+    with TemporaryDirectory() as folder:
+        warehouse = opened(tables, Path(folder))
+        rows = spine_of(ids(tables), AS_OF)
+        together = snapshot(warehouse, rows)
+        for name in CATALOGUE:
+            alone = snapshot(warehouse, rows, with_references((name,)))
+            assert_same(alone[["account_id", "as_of", name]], together[["account_id", "as_of", name]])
         warehouse.close()
 
 

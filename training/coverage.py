@@ -53,7 +53,7 @@ def freshness(warehouse: Warehouse, as_of: date) -> dict[str, dict[str, Any]]:
     accounts = paying(warehouse, as_of)[["account_id", "as_of"]]
     if accounts.empty:
         return {name: _quiet(warehouse, name, as_of, {}) for name in warehouse.loaded}
-    traits = snapshot(warehouse, accounts, _with_references(_TRAITS))
+    traits = snapshot(warehouse, accounts, with_references(_TRAITS))
     accounts = traits[["account_id"]].assign(size=_sizes(traits))
     listed = warehouse.engine.put("paying", accounts.astype({"account_id": "string", "size": "string"}))
     many = accounts["size"].value_counts()
@@ -111,7 +111,7 @@ def _shares(known: pd.Series, segments: pd.Series | None) -> dict[str, float]:
     return {size: float(means[size]) for size in SIZES if size in means.index}
 
 
-def _with_references(names: tuple[str, ...]) -> dict[str, Feature]:
+def with_references(names: tuple[str, ...]) -> dict[str, Feature]:
     """The features of these names and all that they are made of."""
     wanted, found = list(names), dict[str, Feature]()
     while wanted:
