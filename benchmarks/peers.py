@@ -1,6 +1,7 @@
 """Ours beside the baselines and an AutoML peer: the same snapshots, the same folds, and twice our time for the peer.
 
     python benchmarks/peers.py [--seeds 7 8] [--only saasguard churn]
+    python benchmarks/peers.py --alone     # what was promised and what came, period by period, without the peer
 
 The peer is FLAML, installed into an environment of its own. It is told the features, the accounts and the outcomes that
 a fold may learn from, and predicts the fold's test rows. All are judged on the same rows; differences carry 95 % of a
@@ -100,6 +101,23 @@ def ap_better_by(happened: Floats, ours: Floats, theirs: Floats, accounts: pd.Se
     return found[0], float(low), float(high)
 
 
+def promises(name: str, data: Dataset, outcome: str) -> bool:
+    """Prints what was promised in each test period, and between what a bootstrap over accounts lets the number that
+    came lie; whether all was kept."""
+    result = backtest(data, outcome, as_many_trees(data, outcome, Params()))
+    random, told, kept = np.random.default_rng(0), [], 0
+    for _, rows in result.rows.groupby("fold"):
+        promised = float((1 / (1 + np.exp(-rows[SERVED]))).sum())
+        came = rows.groupby("account_id")["happened"].sum().to_numpy(dtype=np.float64)
+        drawn = random.multinomial(len(came), np.full(len(came), 1 / len(came)), size=DRAWS) @ came
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        kept += int(low <= promised <= high)
+        told.append(f"{promised:.0f} / {came.sum():.0f} ({low:.0f} to {high:.0f})")
+    slope = result.metrics[OURS].slope
+    print(f"| {name}, {outcome} | {'; '.join(told)} | {kept} of {len(told)} | {slope:.2f} |", flush=True)
+    return kept == len(told) and 0.9 <= slope <= 1.1
+
+
 def compare(name: str, data: Dataset, outcome: str, python: Path, scratch: Path) -> bool:
     """Prints one table; whether ours is no worse than the peer within the intervals."""
     begun = time.perf_counter()
@@ -135,20 +153,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="*", default=[7, 8])
     parser.add_argument("--only", nargs="+", help="words that a data set's name and outcome must hold")
+    parser.add_argument("--alone", action="store_true", help="only what was promised and what came")
     asked = parser.parse_args()
     reached = []
     with tempfile.TemporaryDirectory() as scratch:
-        environment = Path(scratch, "peer")
-        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-        python = environment / "bin" / "python"
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "flaml[automl]>=2.3", "pandas", "pyarrow"], check=True)
+        python = None if asked.alone else install(Path(scratch, "peer"))
+        if asked.alone:
+            print("| data | promised / came (95 %), by test period | kept | slope |\n|---|---|---|---|", flush=True)
         for name, data in datasets(asked.seeds, Path(scratch)):
             for outcome in ("churn", "expansion"):
-                if all(word in f"{name} {outcome}" for word in asked.only or ()):
-                    reached.append(compare(name, data, outcome, python, Path(scratch)))
-    print(f"\nno worse than {PEER} within the intervals: {sum(reached)} of {len(reached)}")
+                if not all(word in f"{name} {outcome}" for word in asked.only or ()):
+                    continue
+                good = compare(name, data, outcome, python, Path(scratch)) if python else promises(name, data, outcome)
+                reached.append(good)
+    what = f"no worse than {PEER} within the intervals" if python else "every promise kept, slope .9 to 1.1"
+    print(f"\n{what}: {sum(reached)} of {len(reached)}")
     sys.exit(0 if all(reached) else 1)
+
+
+def install(environment: Path) -> Path:
+    """The Python of an environment that holds the peer."""
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = environment / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "flaml[automl]>=2.3", "pandas", "pyarrow"], check=True)
+    return python
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ texts are read later, never what is counted of it.
 """
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -147,9 +148,15 @@ def _taught_by(scored: pd.DataFrame, state: Path | None) -> Head | None:
 
 
 def _kept(state: Path, folder: str, said: object, ending: str) -> Path:
-    """The file of what follows from something said and from all that decides how it is read."""
-    versions = [version(name) for name in ("vaderSentiment", "scikit-learn")]
-    return state / folder / f"{digest(code_of(_READERS), versions, said)[:24]}.{ending}"
+    """The file of what follows from something said, among those of all that decides how it is read.
+
+    What other readers left behind, an older version of this code, is cleared away.
+    """
+    readers = digest(code_of(_READERS), [version(name) for name in ("vaderSentiment", "scikit-learn")])[:12]
+    for older in (state / folder).glob("*"):
+        if older.name != readers:
+            shutil.rmtree(older, ignore_errors=True)
+    return state / folder / readers / f"{digest(said)[:24]}.{ending}"
 
 
 def _learnt(warehouse: Warehouse) -> list[tuple[int, str]]:

@@ -72,6 +72,19 @@ def test_what_was_read_once_is_kept_for_the_next_run(tmp_path: Path, asked: list
     assert seen[1]["text_cancel"].tolist() == [False, True]
 
 
+def test_what_an_older_reader_left_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(world(tickets=f"ticket_id | account_id | event_at | text\n1 | a | -1d | {HAPPY}"), tmp_path / "export")
+    left = []
+    for code in ("older", "newer"):
+        monkeypatch.setattr("features.readings.code_of", lambda _, code=code: code)
+        warehouse = open_warehouse(str(tmp_path / "export"), loaded_on=LOADED_ON, state=tmp_path / "state")
+        with_readings(warehouse, "tickets")
+        warehouse.close()
+        (folder,) = tmp_path.glob("state/readings/*")
+        left.append(folder.name)
+    assert left[0] != left[1]
+
+
 def test_a_source_without_texts_is_left_as_it_is(tmp_path: Path) -> None:
     warehouse = opened(world(tickets="ticket_id | account_id | event_at\n 1 | a | -3d"), tmp_path)
     assert with_readings(warehouse, "tickets") is warehouse.tables["tickets"]
@@ -170,7 +183,7 @@ def test_what_a_disk_has_spoilt_is_read_and_learnt_anew(tmp_path: Path) -> None:
         warehouse = open_warehouse(str(tmp_path / "export"), loaded_on=LOADED_ON, state=tmp_path / "state")
         found.append((moods(warehouse), heads_of(warehouse)))
         warehouse.close()
-        files = [*(tmp_path / "state" / "readings").iterdir(), *(tmp_path / "state" / "heads").iterdir()]
+        files = [*tmp_path.glob("state/readings/*/*"), *tmp_path.glob("state/heads/*/*")]
         assert {file.suffix for file in files} == {".parquet", ".json"}
         for file in files:
             file.write_bytes(b"spoilt")
