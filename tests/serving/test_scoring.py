@@ -80,6 +80,7 @@ def test_every_contribution_is_in_exactly_one_driver(file: pd.DataFrame, models:
         )
         for driver in told:
             assert set(driver) == {"reason", "words", "share", "features", "stands_out"}
+            assert 0 < driver["stands_out"] < 1
             assert {CATALOGUE[name].reason.value for name in driver["features"]} == {driver["reason"]}
 
 
