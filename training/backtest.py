@@ -11,7 +11,18 @@ import pandas as pd
 from features.segments import segment_of
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
-from training.calibration import Floats, Line, calibrated, coverage, doubt, enough, level, levels, segment_offsets
+from training.calibration import (
+    LASTING_LEVEL,
+    Floats,
+    Line,
+    coverage,
+    doubt,
+    enough,
+    lasting,
+    level,
+    levels,
+    segment_offsets,
+)
 from training.dataset import Dataset
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, between, label_at
 from training.metrics import Metrics, better_by, metrics
@@ -196,7 +207,9 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
 
 def _line(rows: pd.DataFrame, outcome: str, horizon_days: int, before: date | None = None) -> Line:
     """The calibration of out-of-time rows, with what each horizon adds; with `before` from outcomes known by then."""
-    line = calibrated(_floats(rows, OURS), _floats(rows, "happened"))
+    raw, happened = _floats(rows, OURS), _floats(rows, "happened")
+    line = lasting(raw, happened)
+    missed = level(happened, line.served(raw)) if enough(happened) else 0.0
     seen = {}
     for days in HORIZONS:
         name = label_at(outcome, days)
@@ -204,11 +217,13 @@ def _line(rows: pd.DataFrame, outcome: str, horizon_days: int, before: date | No
             known = rows[rows[name].notna() & rows[RAW + name].notna()]
             known = known if before is None else _matured(known, before, days)
             seen[days] = (_floats(known, name), _floats(known, RAW + name))
-    return replace(line, levels=levels(line, horizon_days, seen), renewal=_renewal(rows, line, before))
+    renewal = _renewal(rows, line, missed, before)
+    return replace(line, levels=levels(line, horizon_days, seen, missed), renewal=renewal)
 
 
-def _renewal(rows: pd.DataFrame, line: Line, before: date | None) -> float:
-    """What the end of a row's own term adds, so that as many are promised as came; 0 where too few came."""
+def _renewal(rows: pd.DataFrame, line: Line, missed: float, before: date | None) -> float:
+    """What the end of a row's own term adds: the lasting part of what it misses more than the own horizon does; 0 where
+    too few came."""
     name = LOST_AT_RENEWAL
     if name not in rows or RAW + name not in rows:
         return 0.0
@@ -217,7 +232,9 @@ def _renewal(rows: pd.DataFrame, line: Line, before: date | None) -> float:
         ended = rows["as_of"] + pd.to_timedelta(rows[RENEWAL].astype("float64"), unit="D")
         known &= ended <= pd.Timestamp(last_matured(before, 0))
     happened = _floats(rows[known], name)
-    return level(happened, line.served(_floats(rows[known], RAW + name))) if enough(happened) else 0.0
+    if not enough(happened):
+        return 0.0
+    return LASTING_LEVEL * (level(happened, line.served(_floats(rows[known], RAW + name))) - missed)
 
 
 def _served_ahead(line: Line, ahead: Mapping[str, Floats], rows: pd.DataFrame) -> dict[str, Floats]:

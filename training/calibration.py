@@ -18,6 +18,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 SLOPES = (0.25, 1.5)
 """Beyond these the predictions themselves are wrong, and the gate says so."""
+LASTING_SLOPE, LASTING_LEVEL = 0.5, 0.25
+"""How much of what earlier periods said of a calibration is taken for the next one; see `lasting`."""
 Z = 1.96
 MIN_SEGMENT_OUTCOMES = 40
 """A segment in which the outcome came to fewer accounts out of time is not spoken of by itself: the pooled model
@@ -94,10 +96,28 @@ def calibrated(raw: Floats, happened: Floats) -> Line:
     return Line(slope, intercept + level(happened, slope * raw + intercept))
 
 
-def levels(line: Line, own_days: int, seen: Mapping[int, tuple[Floats, Floats]]) -> dict[int, float]:
+def lasting(raw: Floats, happened: Floats) -> Line:
+    """The part of a calibration that lasts: `LASTING_SLOPE` of its slope's way from 1, then `LASTING_LEVEL` of what
+    came beyond what the raw probabilities promised.
+
+    2026-11-26: what a period misses in level is mostly the period's own. In 18 later test periods of eight outcomes of
+    four companies the whole calibration of earlier ones was off by 26 % (root mean square of log promised over came),
+    this part of it by 12 %; the promise lay within the interval of what came in 11 and in 16; log loss .1336, .1313.
+    """
+    if len(set(happened.tolist())) < 2:
+        return Line()
+    slope = 1 + LASTING_SLOPE * (calibrated(raw, happened).slope - 1)
+    kept = level(sigmoid(raw), slope * raw)  # another slope promises as many as the raw probabilities did
+    return Line(slope, kept + LASTING_LEVEL * level(happened, slope * raw + kept))
+
+
+def levels(
+    line: Line, own_days: int, seen: Mapping[int, tuple[Floats, Floats]], missed: float = 0.0
+) -> dict[int, float]:
     """What each horizon adds to a line fitted at `own_days`, by days ahead; `seen` holds (happened, raw log-odds).
 
-    So much that as many are promised as came; one with fewer than `MIN_LEVEL_OUTCOMES` outcomes adds what its
+    So much that each misses what came by as much as the own one does (`missed`, in log-odds): that is the period's,
+    what one horizon misses beside another lasts. One with fewer than `MIN_LEVEL_OUTCOMES` outcomes adds what its
     neighbour towards `own_days` does. Clipped so that it never falls with the horizon: probabilities must nest.
     """
     found = {own_days: 0.0}
@@ -106,7 +126,7 @@ def levels(line: Line, own_days: int, seen: Mapping[int, tuple[Floats, Floats]])
         furthest = min if days < own_days else max
         nearest = added = furthest(found.values())
         if enough(happened):
-            added = level(happened, line.served(raw))
+            added = level(happened, line.served(raw)) - missed
         found[days] = furthest(added, nearest)
     return dict(sorted(found.items()))
 
@@ -182,7 +202,7 @@ def coverage(rows: pd.DataFrame, raw: Floats, groups: int = 5) -> tuple[int, int
         others = rows[~inside]
         if not 0 < others["happened"].sum() < len(others):
             continue
-        line = calibrated(raw[~inside], others["happened"].to_numpy(dtype=np.float64))
+        line = lasting(raw[~inside], others["happened"].to_numpy(dtype=np.float64))
         line = Line(line.slope, line.intercept, doubt=doubt(line, others, raw[~inside]))
         part = rows[inside]
         served = line.served(raw[inside])
@@ -204,10 +224,12 @@ def coverage(rows: pd.DataFrame, raw: Floats, groups: int = 5) -> tuple[int, int
 def segment_offsets(rows: pd.DataFrame, log_odds: Floats) -> dict[str, float]:
     """What each segment adds to `log_odds`, drawn towards nothing; only of segments with enough outcomes.
 
-    The largest posterior likelihood under a normal prior of `PRIOR_VARIANCE`, by Newton's method.
+    The largest posterior likelihood under a normal prior of `PRIOR_VARIANCE`, by Newton's method, beside what all
+    segments miss alike.
     """
     found = {}
     happened, accounts = rows["happened"].to_numpy(dtype=np.float64), rows["account_id"].to_numpy()
+    log_odds = log_odds + (level(happened, log_odds) if enough(happened) else 0.0)
     for name, places in rows.groupby("segment").indices.items():
         if len(set(accounts[places][happened[places] > 0])) < MIN_SEGMENT_OUTCOMES:
             continue

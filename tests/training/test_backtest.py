@@ -26,7 +26,7 @@ from training.backtest import (
     folds,
     predictions,
 )
-from training.calibration import Line, calibrated
+from training.calibration import Line, lasting
 from training.dataset import Dataset
 from training.metrics import metrics
 from training.model import Params
@@ -103,16 +103,19 @@ def test_what_happened_to_tested_rows_moves_no_prediction_of_their_fold(company:
 
 
 def test_probabilities_are_calibrated_on_what_was_known_of_earlier_folds(company: Company) -> None:
-    result = result_of(company)
+    frame = company.data.frame
+    before = frame.assign(as_of=frame["as_of"] - pd.Timedelta(365, "D"), account_id=frame["account_id"] + " before")
+    twice = replace(company.data, frame=pd.concat([before, frame], ignore_index=True))
+    result, plain = backtest(twice, "churn", Params(rounds=20)), []
     rows = result.rows
     for number, fold in enumerate(result.folds):
         known = rows["as_of"] <= pd.Timestamp(last_matured(fold.test[0], result.horizon_days))
         part, earlier = rows[rows["fold"] == number], rows[known & (rows["fold"] < number)]
-        if earlier["happened"].sum() < MIN_OUTCOMES / 2:
-            assert part["served"].equals(part[OURS])
-        else:
-            line = calibrated(earlier[OURS].to_numpy(), earlier["happened"].to_numpy())
-            assert part["served"].to_numpy() == pytest.approx((line.slope * part[OURS] + line.intercept).to_numpy())
+        plain.append(earlier["happened"].sum() < MIN_OUTCOMES / 2)
+        line = Line() if plain[-1] else lasting(earlier[OURS].to_numpy(), earlier["happened"].to_numpy())
+        assert part["served"].to_numpy() == pytest.approx((line.slope * part[OURS] + line.intercept).to_numpy())
+    assert plain[0]
+    assert not plain[-1]
 
 
 def test_all_contenders_are_judged_on_the_same_rows(company: Company) -> None:

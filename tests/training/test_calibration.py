@@ -13,6 +13,8 @@ from training.calibration import (
     calibrated,
     coverage,
     doubt,
+    lasting,
+    level,
     levels,
     segment_offsets,
     sigmoid,
@@ -87,6 +89,26 @@ def test_a_calibration_that_is_off_is_not_covered() -> None:
     assert held < of
 
 
+def test_of_what_earlier_periods_missed_a_part_lasts() -> None:
+    """
+    | missed                          | taken            |
+    |---------------------------------|------------------|
+    | level: log-odds 0.8 too low     | a quarter        |
+    | slope 0.5: spread twice too far | half the way, as many promised |
+    | nothing but one class           | nothing          |
+    """
+    random = np.random.default_rng(3)
+    raw = random.normal(-2.0, 1.0, 200_000)
+    low = lasting(raw, (random.random(len(raw)) < sigmoid(raw + 0.8)).astype(float))
+    assert (low.slope, low.intercept) == pytest.approx((1.0, 0.2), abs=0.03)
+    came = (random.random(len(raw)) < sigmoid(0.5 * raw - 1.0)).astype(float)
+    far = lasting(raw, came)
+    assert far.slope == pytest.approx(0.75, abs=0.02)
+    missed = level(came, far.served(raw))
+    assert missed == pytest.approx(0.75 * level(came, 0.75 * raw + level(sigmoid(raw), 0.75 * raw)), abs=0.02)
+    assert lasting(raw, np.zeros(len(raw))) == Line()
+
+
 def segmented(counts: dict[str, int], added: dict[str, float]) -> tuple[pd.DataFrame, Floats]:
     random = np.random.default_rng(7)
     segment = np.repeat(list(counts), list(counts.values()))
@@ -105,10 +127,10 @@ def segmented(counts: dict[str, int], added: dict[str, float]) -> tuple[pd.DataF
 def test_a_segment_adds_what_it_has_shown_drawn_towards_nothing() -> None:
     rows, log_odds = segmented({"smb": 6000, "enterprise": 6000}, {"smb": 0.0, "enterprise": 0.8})
     found = segment_offsets(rows, log_odds)
-    assert found["smb"] == pytest.approx(0.0, abs=0.1)
-    assert 0.65 < found["enterprise"] < 0.9
-    one = rows["segment"] == "enterprise"
-    served = sigmoid(Line(segments=found).served(log_odds, rows["segment"]))
+    assert 0.65 < found["enterprise"] - found["smb"] < 0.9
+    one, alike = rows["segment"] == "enterprise", level(rows["happened"].to_numpy(), log_odds)
+    assert found["smb"] < 0 < found["enterprise"] < 0.8, "what all miss alike is no segment's"
+    served = sigmoid(Line(segments=found).served(log_odds + alike, rows["segment"]))
     assert served[one].sum() == pytest.approx(rows.loc[one, "happened"].sum(), rel=0.02)
 
 
@@ -154,3 +176,11 @@ def test_a_horizon_adds_what_makes_its_promises_come_true_and_never_less_than_a_
 def test_a_horizon_with_few_outcomes_adds_what_its_neighbour_does() -> None:
     seen = {30: (np.array([1.0, 0.0]), np.zeros(2)), 180: (np.zeros(0), np.zeros(0))}
     assert levels(Line(), 90, seen) == {30: 0.0, 90: 0.0, 180: 0.0}
+
+
+def test_what_the_own_horizon_misses_no_other_makes_good_alone() -> None:
+    random = np.random.default_rng(5)
+    raw = random.normal(-2.0, 1.0, 100_000)
+    missed, more = 0.6, 0.3
+    seen = {180: ((random.random(len(raw)) < sigmoid(raw + missed + more)).astype(float), raw)}
+    assert levels(Line(), 90, seen, missed)[180] == pytest.approx(more, abs=0.03)
