@@ -24,9 +24,10 @@ import pandas as pd
 from features.catalogue import CATALOGUE
 from features.feature import Unit
 from features.simulation import simulate
+from training.booster import Params
 from training.encoding import encoding
 from training.horizons import AHEAD, HORIZONS, directions, label_at, lessons
-from training.model import Params, fit
+from training.model import fit
 
 END = date(2026, 10, 1)
 

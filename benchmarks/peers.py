@@ -25,10 +25,10 @@ from features.feature import Unit
 from features.simulation import simulate
 from features.warehouse import Warehouse, open_warehouse
 from training.backtest import BASELINES, OURS, SERVED, Backtest, backtest
+from training.booster import Params
 from training.calibration import Floats
 from training.dataset import Dataset, dataset
 from training.metrics import better_by
-from training.model import Params
 from training.outcomes import last_matured
 from training.tune import as_many_trees
 

@@ -33,8 +33,9 @@ from serving.drivers import acted_on
 from serving.playbooks import load_playbooks
 from serving.scoring import score
 from serving.tiers import load_tiers
+from training.booster import Params
 from training.dataset import Dataset, dataset
-from training.model import Model, Params, fit
+from training.model import Model, fit
 from training.reasons import main_reasons
 from training.registry import check_home
 from training.standing import by_reason

@@ -11,6 +11,7 @@ import pandas as pd
 from features.segments import segment_of
 from features.snapshot import Progress
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression, one_signal
+from training.booster import Params
 from training.calibration import (
     LASTING_LEVEL,
     Floats,
@@ -26,7 +27,6 @@ from training.calibration import (
 from training.dataset import Dataset
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, between, label_at
 from training.metrics import Metrics, better_by, metrics
-from training.model import Params
 from training.outcomes import last_matured, outcome_named
 from training.worth import Interval, intervals
 

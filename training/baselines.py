@@ -9,10 +9,10 @@ import pandas as pd
 
 from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Healthy, Reason
+from training.booster import Params, fit_booster, log_odds_of
 from training.calibration import Floats
 from training.encoding import Matrix, encoding
 from training.horizons import LOST_AT_RENEWAL, asked, label_at, lessons, to_renewal
-from training.model import Params, fit_booster, log_odds_of
 
 PRIOR = 50.0
 

@@ -13,6 +13,7 @@ from features.catalogue import CATALOGUE
 from features.snapshot import Progress
 from features.warehouse import Warehouse
 from training.backtest import Backtest, NotEnough, backtest
+from training.booster import Params
 from training.calibration import sigmoid
 from training.card import card_files
 from training.dataset import Dataset, DatasetError, dataset
@@ -20,7 +21,7 @@ from training.gate import Trial, faults
 from training.interventions import without_interventions
 from training.leaks import Leak, leaks_of, refusals
 from training.metrics import CAPACITY, Metrics
-from training.model import Model, ModelError, Params, fit
+from training.model import Model, ModelError, fit
 from training.outcomes import OUTCOMES, outcome_named
 from training.reasons import kept_reasons
 from training.registry import Record, champion, check_home, register

@@ -12,12 +12,12 @@ import pandas as pd
 
 from features.snapshot import Progress
 from training.backtest import MIN_OUTCOMES, OURS, folds, predictions
+from training.booster import Params, fit_booster, log_odds_of
 from training.calibration import Floats, calibrated
 from training.dataset import Dataset
 from training.encoding import encoding
 from training.horizons import asked, lessons
 from training.metrics import better_by, metrics
-from training.model import Params, fit_booster, log_odds_of
 
 MORE_TREES = (1.5, 2.25, 3.375)
 ASIDE = ("seed", "num_threads")

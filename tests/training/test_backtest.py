@@ -26,10 +26,10 @@ from training.backtest import (
     folds,
     predictions,
 )
+from training.booster import Params
 from training.calibration import Line, lasting
 from training.dataset import Dataset
 from training.metrics import metrics
-from training.model import Params
 from training.outcomes import last_matured
 
 DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_size=40, unique=True).map(sorted)

@@ -10,8 +10,8 @@ from features.catalogue import CATALOGUE
 from features.feature import Healthy, Reason, Unit
 from tests.conftest import Company
 from training.baselines import Prediction, gradient_boosting, health_score, logistic_regression
+from training.booster import Params
 from training.calibration import Floats
-from training.model import Params
 
 HIGH = next(
     name

@@ -12,10 +12,11 @@ import pytest
 
 from tests.conftest import Company
 from tests.worlds import AS_OF, opened, spine_of, table, world
+from training.booster import Params
 from training.dataset import TREATED, Dataset
 from training.horizons import WEIGHT
 from training.interventions import MOST_WEIGHT, without_interventions
-from training.model import Params, fit
+from training.model import fit
 from training.outcomes import treated
 
 HORIZON = 90

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Company
+from training.booster import Params
 from training.calibration import Line, calibrated, sigmoid
 from training.horizons import asked
-from training.model import Model, ModelError, Params, fit, load
+from training.model import Model, ModelError, fit, load
 
 QUICK = Params(rounds=12, num_threads=1)
 

@@ -18,8 +18,9 @@ from features.warehouse import Warehouse, open_warehouse
 from serving import cli
 from tests.conftest import LOADED_ON, UNTIL, Company
 from tests.worlds import AS_OF, World, cut, opened, renamed, together, unlearnt, world, written
+from training.booster import Params
 from training.dataset import joined
-from training.model import Params, fit
+from training.model import fit
 from training.outcomes import OutcomeError
 from training.registry import Record
 from training.train import Trained, TrainingRun, fingerprint, train

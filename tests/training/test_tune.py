@@ -15,8 +15,8 @@ import pytest
 from tests.conftest import Company
 from training import tune
 from training.backtest import folds
+from training.booster import Params
 from training.dataset import Dataset
-from training.model import Params
 from training.tune import Search, StudyError, as_many_trees, study_under, tuned
 
 
