@@ -23,7 +23,7 @@ MODULES = {
 }
 DOORS = {
     "bentoml": {"serving.service"},
-    "lightgbm": {"training.model"},
+    "lightgbm": {"training.booster"},
     "mlflow": {"training.registry"},
     "optuna": {"training.tune"},
     "shap": {"training.plots"},

@@ -10,7 +10,7 @@ from training.encoding import Encoding, Matrix
 from training.horizons import AHEAD, Lessons, Start, directions
 
 if TYPE_CHECKING:
-    import lightgbm
+    from lightgbm import Booster as Booster
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Params:
         }
 
 
-def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -> "lightgbm.Booster":
+def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -> "Booster":
     """LightGBM on an encoded snapshot; no resampling, so that raw log-odds stay frequencies.
 
     What the catalogue calls healthy may only lower the probability of losing the account.
@@ -76,7 +76,7 @@ def fit_booster(learnt: Lessons, outcome: str, params: Params, code: Encoding) -
 
 
 def log_odds_of(
-    booster: "lightgbm.Booster", start: Start, asked_now: Matrix, threads: int = 2, rounds: int | None = None
+    booster: "Booster", start: Start, asked_now: Matrix, threads: int = 2, rounds: int | None = None
 ) -> Floats:
     """(rows,) raw log-odds, before calibration, of rows that are asked at a horizon: their start and the first `rounds`
     trees, or all.
@@ -85,3 +85,13 @@ def log_odds_of(
         asked_now, raw_score=True, num_threads=threads, validate_features=False, num_iteration=rounds
     )
     return np.asarray(trees, dtype=np.float64) + start.log_odds(asked_now[:, -len(AHEAD) :])
+
+
+def read_booster(text: str) -> "Booster":
+    """The booster of a saved model's text; `ValueError` if it is none."""
+    import lightgbm
+
+    try:
+        return lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise ValueError(str(error)) from error

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from features.feature import Reason
-from training.booster import Params, fit_booster, log_odds_of
+from training.booster import Params, fit_booster, log_odds_of, read_booster
 from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
 from training.horizons import AHEAD, RENEWAL, Start, asked, between, days_left, lessons, to_renewal
 from training.standing import Standing, newest
 
 if TYPE_CHECKING:
-    import lightgbm
+    from training.booster import Booster
 
 BOOSTER, CARD = "booster.txt", "model.json"
 SEGMENT = "segment"
@@ -69,7 +69,7 @@ class Model:
     spread: tuple[float, ...]
     typical: Mapping[str, float]
     standing: Standing
-    booster: "lightgbm.Booster"
+    booster: "Booster"
 
     def predict(self, table: pd.DataFrame, horizon_days: int | None = None) -> Floats:
         """The probability per row of a snapshot, 0 to 1: of base + the row's contributions, summed in that order."""
@@ -172,8 +172,6 @@ class Model:
 
 def load(folder: Path) -> Model:
     """The model saved in `folder`; `ModelError` if a file is absent, unreadable or not the one that was saved."""
-    import lightgbm
-
     try:
         document = json.loads((folder / CARD).read_text(encoding="utf-8"))
         text = (folder / BOOSTER).read_text(encoding="utf-8")
@@ -196,11 +194,11 @@ def load(folder: Path) -> Model:
             spread=tuple(document["spread"]),
             typical=document["typical"],
             standing=Standing.read(document["standing"]),
-            booster=lightgbm.Booster(model_str=text),
+            booster=read_booster(text),
         )
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"the model in {folder} cannot be read: {error}; promote again") from error
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
 
 
