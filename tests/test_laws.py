@@ -90,7 +90,7 @@ def test_no_feature_sees_what_was_known_or_learnt_later(tables: World) -> None:
 
 
 @pytest.mark.slow
-@settings(SLOW, max_examples=2, phases=[Phase.explicit, Phase.generate])
+@settings(SLOW, max_examples=1, phases=[Phase.explicit, Phase.generate])
 @given(tables=worlds(accounts=6, rows=4))
 def test_a_feature_by_itself_is_what_it_is_beside_all_others(tables: World) -> None:
     """What is read together (the furthest window of a query, the joins of a source) is nobody's definition."""

@@ -20,6 +20,7 @@ from training.horizons import asked, lessons
 from training.metrics import better_by, metrics
 
 MORE_TREES = (1.5, 2.25, 3.375)
+"""How many times `rounds` is offered, each half as many again as the one before."""
 ASIDE = ("seed", "num_threads")
 """The parameters that no search moves."""
 
