@@ -106,7 +106,7 @@ def test_probabilities_are_calibrated_on_what_was_known_of_earlier_folds(company
     frame = company.data.frame
     before = frame.assign(as_of=frame["as_of"] - pd.Timedelta(365, "D"), account_id=frame["account_id"] + " before")
     twice = replace(company.data, frame=pd.concat([before, frame], ignore_index=True))
-    result, plain = backtest(twice, "churn", Params(rounds=20)), []
+    result, plain = backtest(twice, "churn", Params(rounds=5)), []
     rows = result.rows
     for number, fold in enumerate(result.folds):
         known = rows["as_of"] <= pd.Timestamp(last_matured(fold.test[0], result.horizon_days))
