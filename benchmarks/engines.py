@@ -22,13 +22,11 @@ from features.cohort import spine
 from features.simulation import simulate
 from features.snapshot import snapshot
 from features.warehouse import open_warehouse
-from tests.engines import load_postgres, postgres_server, spark_cluster
+from tests.engines import QUICK, load_postgres, postgres_server, spark_cluster
 from training.outcomes import label
 
 END = date(2026, 10, 1)
 HORIZON = 60
-QUICK = "spark.sql.shuffle.partitions=4&spark.sql.codegen.wholeStage=false&spark.sql.codegen.factoryMode=NO_CODEGEN"
-"""Few partitions, and no code compiled for each of a hundred queries: the data are small for a cluster."""
 
 
 def seen(location: str) -> tuple[pd.DataFrame, float]:

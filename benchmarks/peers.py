@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from apart import install
 from sklearn.metrics import average_precision_score
 
 from features.catalogue import CATALOGUE
@@ -26,11 +27,12 @@ from features.simulation import simulate
 from features.warehouse import Warehouse, open_warehouse
 from training.backtest import BASELINES, OURS, SERVED, Backtest, backtest
 from training.booster import Params
-from training.calibration import Floats
+from training.calibration import Floats, sigmoid
 from training.dataset import Dataset, dataset
 from training.metrics import better_by
 from training.outcomes import last_matured
 from training.tune import as_many_trees
+from training.worth import interval
 
 HERE = Path(__file__).parent
 END = date(2026, 10, 1)
@@ -102,14 +104,13 @@ def ap_better_by(happened: Floats, ours: Floats, theirs: Floats, accounts: pd.Se
 
 def promises(result: Backtest) -> str:
     """What was promised in each test period, what came, and between what a bootstrap over accounts lets that lie."""
-    random, told, kept = np.random.default_rng(0), [], 0
+    told, kept = [], 0
     for _, rows in result.rows.groupby("fold"):
-        promised = float((1 / (1 + np.exp(-rows[SERVED]))).sum())
-        came = rows.groupby("account_id")["happened"].sum().to_numpy(dtype=np.float64)
-        drawn = random.multinomial(len(came), np.full(len(came), 1 / len(came)), size=DRAWS) @ came
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        kept += int(low <= promised <= high)
-        told.append(f"{promised:.0f} / {came.sum():.0f} ({low:.0f} to {high:.0f})")
+        promised = float(sigmoid(rows[SERVED].to_numpy(dtype=np.float64)).sum())
+        happened = rows["happened"].to_numpy(dtype=np.float64)
+        came = interval(rows["account_id"], happened.dot, 0)
+        kept += int(came.low <= promised <= came.high)
+        told.append(f"{promised:.0f} / {came.value:.0f} ({came.low:.0f} to {came.high:.0f})")
     slope = result.metrics[OURS].slope
     return f"promised / came by test period: {'; '.join(told)}; within {kept} of {len(told)}; slope {slope:.2f}"
 
@@ -152,22 +153,13 @@ def main() -> None:
     asked = parser.parse_args()
     reached = []
     with tempfile.TemporaryDirectory() as scratch:
-        python = install(Path(scratch, "peer"))
+        python = install(Path(scratch, "peer"), "flaml[automl]>=2.3", "pandas", "pyarrow")
         for name, data in datasets(asked.seeds, Path(scratch)):
             for outcome in ("churn", "expansion"):
                 if all(word in f"{name} {outcome}" for word in asked.only or ()):
                     reached.append(compare(name, data, outcome, python, Path(scratch)))
     print(f"\nno worse than {PEER} within the intervals: {sum(reached)} of {len(reached)}")
     sys.exit(0 if all(reached) else 1)
-
-
-def install(environment: Path) -> Path:
-    """The Python of an environment that holds the peer."""
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    python = environment / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "flaml[automl]>=2.3", "pandas", "pyarrow"], check=True)
-    return python
 
 
 if __name__ == "__main__":

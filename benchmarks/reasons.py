@@ -40,6 +40,7 @@ from training.reasons import main_reasons
 from training.registry import check_home
 from training.standing import by_reason
 from training.train import TrainingRun, train_outcome
+from training.worth import Interval, interval
 
 END, UNTIL, HORIZON = date(2026, 10, 1), date(2026, 4, 1), 90
 Found = TypeVar("Found")
@@ -170,8 +171,8 @@ def main() -> None:
         each = ", ".join(f"{right([one], name)[0]:.0%}" for one in told)
         print(f"{name:<22}first reason true {first:.1%} ({each}), one of the first two {either:.1%}")
     for most, what in ((1, "first reason"), (2, "one of the first two")):
-        low, ratio, high = over_the_ceiling(told, most)
-        print(f"ours over the ceiling, {what}: {ratio:.2f} ({low:.2f} to {high:.2f}; aim .95)")
+        found = over_the_ceiling(told, most)
+        print(f"ours over the ceiling, {what}: {found.value:.2f} ({found.low:.2f} to {found.high:.2f}; aim .95)")
     kept = [share for one in told for share in one.stayed]
     print(
         f"first reason stays under a bootstrap of accounts: {np.mean(kept):.2f} "
@@ -190,13 +191,11 @@ def hits(told: Sequence[Told], name: str, most: int) -> npt.NDArray[np.float64]:
     return np.array([cause in reasons[:most] for cause, reasons in pairs], dtype=np.float64)
 
 
-def over_the_ceiling(told: Sequence[Told], most: int, draws: int = 2000) -> tuple[float, float, float]:
-    """How often ours is right over how often the ceiling is, between the 95 % of a bootstrap over accounts."""
-    place, names = pd.factorize(np.array([account for one in told for account in one.accounts]))
-    ours, best = (np.bincount(place, hits(told, name, most)) for name in ("ours", "ceiling"))
-    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    low, high = np.quantile((drawn @ ours) / (drawn @ best), [0.025, 0.975])
-    return float(low), float(ours.sum() / best.sum()), float(high)
+def over_the_ceiling(told: Sequence[Told], most: int) -> Interval:
+    """How often ours is right over how often the ceiling is, with the interval of a bootstrap over accounts."""
+    ours, best = (hits(told, name, most) for name in ("ours", "ceiling"))
+    accounts = pd.Series([account for one in told for account in one.accounts])
+    return interval(accounts, lambda weights: float(weights @ ours / (weights @ best)), 0, draws=2000)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import json
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+
+from apart import install
 
 WINDOWS = (7, 28, 56, 90, 180)
 COUNTED = {"users": "user_id", "features": "feature", "days": "age"}
@@ -96,9 +96,7 @@ def pandas(folder: Path, days: list[date]) -> None:
 
 def install_featuretools(environment: Path) -> None:
     """featuretools in an environment of its own: it does not work with pandas 3."""
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "featuretools<2", "pandas<3", "numpy<2.3", "pyarrow", "setuptools<81"], check=True)
+    install(environment, "featuretools<2", "pandas<3", "numpy<2.3", "pyarrow", "setuptools<81")
 
 
 def featuretools(folder: Path, days: list[date]) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 
 
 @contextmanager
@@ -21,6 +22,15 @@ def whole(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def shelf(folder: Path, *deciders: object) -> Path:
+    """Where under `folder` lies what the deciders as they are now have made; what they made as they were is cleared."""
+    own = folder / digest(*deciders)[:12]
+    for other in folder.glob("*"):
+        if other != own:
+            rmtree(other, ignore_errors=True)
+    return own
 
 
 def digest(*parts: object) -> str:

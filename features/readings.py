@@ -10,7 +10,6 @@ texts are read later, never what is counted of it.
 """
 
 import dataclasses
-import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from features.head import Head, fit
-from features.kept import code_of, digest, whole
+from features.kept import code_of, digest, shelf, whole
 from features.sentiment import Reading, read_all
 from features.sources import SOURCES
 from features.warehouse import Warehouse
@@ -148,15 +147,9 @@ def _taught_by(scored: pd.DataFrame, state: Path | None) -> Head | None:
 
 
 def _kept(state: Path, folder: str, said: object, ending: str) -> Path:
-    """The file of what follows from something said, among those of all that decides how it is read.
-
-    What other readers left behind, an older version of this code, is cleared away.
-    """
-    readers = digest(code_of(_READERS), [version(name) for name in ("vaderSentiment", "scikit-learn")])[:12]
-    for older in (state / folder).glob("*"):
-        if older.name != readers:
-            shutil.rmtree(older, ignore_errors=True)
-    return state / folder / readers / f"{digest(said)[:24]}.{ending}"
+    """The file of what follows from something said, on the shelf of all that decides how it is read."""
+    versions = [version(name) for name in ("vaderSentiment", "scikit-learn")]
+    return shelf(state / folder, code_of(_READERS), versions) / f"{digest(said)[:24]}.{ending}"
 
 
 def _learnt(warehouse: Warehouse) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from serving.score import Driver
 from training.calibration import Floats
 from training.model import Model
 from training.outcomes import OUTCOMES
-from training.standing import ACTED_ON, MATTERS, comes_last
+from training.standing import ACTED_ON, comes_last, precedence
 
 UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 SENTENCES = 2
@@ -42,10 +42,10 @@ def acted_on(found: Sequence[Driver], outcome: str) -> list[Driver]:
     raising = [driver for driver in found if driver.share > 0 and driver.reason in ACTED_ON]
     largest = max((driver.share for driver in raising if not comes_last(driver.reason, outcome)), default=0.0)
 
-    def place(driver: Driver) -> tuple[bool, bool, float]:
-        return comes_last(driver.reason, outcome), driver.share < MATTERS * largest, -driver.stands_out
+    def early(driver: Driver) -> float:
+        return precedence(driver.reason, driver.share, largest, driver.stands_out, outcome)
 
-    return sorted(raising, key=place)
+    return sorted(raising, key=early, reverse=True)
 
 
 def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapping[str, object]) -> str:

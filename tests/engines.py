@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 
+QUICK = "spark.sql.shuffle.partitions=4&spark.sql.codegen.wholeStage=false&spark.sql.codegen.factoryMode=NO_CODEGEN"
+"""For data that are small for a cluster: few partitions, and no code compiled for each of a hundred queries."""
+
 START_SECONDS = 90
 """So long a server may take to answer."""
 

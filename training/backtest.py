@@ -104,6 +104,11 @@ def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold
     ]
 
 
+def planned(data: Dataset) -> list[Fold]:
+    """The folds of a dataset's dates."""
+    return folds(sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique())), data.horizon_days)
+
+
 def predictions(
     data: Dataset,
     outcome: str,
@@ -112,11 +117,10 @@ def predictions(
     contenders: Collection[str] = CONTENDERS,
 ) -> Iterator[tuple[int, pd.DataFrame, dict[str, Prediction]]]:
     """Per fold: its number, its rows and each contender's predictions; folds without both classes are passed over."""
-    days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
-    planned = folds(days, data.horizon_days)
-    for number, fold in enumerate(planned):
+    plan = planned(data)
+    for number, fold in enumerate(plan):
         if progress:
-            progress(number / len(planned), f"backtest of {outcome}, fold {number + 1} of {len(planned)}")
+            progress(number / len(plan), f"backtest of {outcome}, fold {number + 1} of {len(plan)}")
         when = data.frame["as_of"].dt.date
         learn, test = data.frame[when.isin(fold.learn)], data.frame[when.isin(fold.test)]
         happened = learn[outcome].to_numpy(dtype=np.float64)
@@ -142,8 +146,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         )
     parts: list[pd.DataFrame] = []
     used: list[Fold] = []
-    days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
-    planned = folds(days, data.horizon_days)
+    plan = planned(data)
     for number, test, made in predictions(data, outcome, params, progress):
         others = [name for days in HORIZONS if (name := label_at(outcome, days)) in test]
         others += [LOST_AT_RENEWAL] if LOST_AT_RENEWAL in test and outcome == "churn" else []
@@ -158,7 +161,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         )
         for name, prediction in made.items():
             part[name] = prediction.new
-        line = _line_before(pd.concat(parts) if parts else None, outcome, data.horizon_days, planned[number].test[0])
+        line = _line_before(pd.concat(parts) if parts else None, outcome, data.horizon_days, plan[number].test[0])
         part[label_at(outcome, data.horizon_days)] = test[outcome].astype("boolean")
         part[SERVED] = replace(line, segments={}).served(_floats(part, OURS))
         part[SEGMENTED] = line.served(_floats(part, OURS), part["segment"])
@@ -167,7 +170,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             **{SERVED + name: found for name, found in _served_ahead(line, made[OURS].ahead, part).items()}
         )
         parts.append(part)
-        used.append(planned[number])
+        used.append(plan[number])
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if rows.empty or rows["happened"].sum() < MIN_OUTCOMES / 2:
         raise NotEnough(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from lightgbm import Booster as Booster
 
 
+class BoosterError(ValueError):
+    """A text that is no booster."""
+
+
 @dataclass(frozen=True)
 class Params:
     """LightGBM's parameters. The defaults are small, regularised trees; `rounds` is the number of trees.
@@ -88,10 +92,10 @@ def log_odds_of(
 
 
 def read_booster(text: str) -> "Booster":
-    """The booster of a saved model's text; `ValueError` if it is none."""
+    """The booster of a saved model's text; `BoosterError` if it is none."""
     import lightgbm
 
     try:
         return lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
-        raise ValueError(str(error)) from error
+        raise BoosterError(str(error)) from error

@@ -156,13 +156,13 @@ def lessons(
         parts.append((np.flatnonzero(known), table.loc[known, LOST_AT_RENEWAL].to_numpy(dtype=np.float64), ends[known]))
     count = matrix.shape[1]
     places = np.concatenate([rows for rows, _, _ in parts])
-    known, ahead = matrix.astype(np.float32), np.empty((len(places), len(AHEAD)))
+    short, ahead = matrix.astype(np.float32), np.empty((len(places), len(AHEAD)))
     found = np.empty((count + len(AHEAD), len(places)), dtype=np.float32).T  # filled in place: the rows are many
     at = 0
     for rows, _, asked_at in parts:
         here = slice(at, at + len(rows))
         ahead[here] = _ahead(left[rows], asked_at)
-        found[here, :count] = known if len(rows) == len(known) else known[rows]
+        found[here, :count] = short if len(rows) == len(short) else short[rows]
         at += len(rows)
     found[:, count:] = ahead
     learnt = np.concatenate([labels for _, labels, _ in parts])

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.feature import Reason
-from training.booster import Params, fit_booster, log_odds_of, read_booster
+from training.booster import BoosterError, Params, fit_booster, log_odds_of, read_booster
 from training.calibration import Floats, Line, sigmoid
 from training.encoding import Encoding, Matrix, encoding
 from training.horizons import AHEAD, RENEWAL, Start, asked, between, days_left, lessons, to_renewal
@@ -198,7 +198,7 @@ def load(folder: Path) -> Model:
         )
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"the model in {folder} cannot be read: {error}; promote again") from error
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, BoosterError, AttributeError, KeyError, TypeError) as error:
         raise ModelError(f"the model in {folder} is corrupted ({error!r}); promote again") from error
 
 

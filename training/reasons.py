@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from training.model import Model
-from training.standing import ACTED_ON, MATTERS, by_reason, comes_last, newest
+from training.standing import ACTED_ON, by_reason, comes_last, newest, precedence
 
 
 def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
@@ -19,10 +19,9 @@ def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
     standing = model.stands_out(matrix)
     found, best = np.full(len(table), None, dtype=object), np.full(len(table), -np.inf)
     for reason, share in sums.items():
-        last = comes_last(reason, model.outcome)
-        matters = (share > 0) & (share >= MATTERS * largest) & (not last or largest == 0)
-        first = matters & (standing[reason] > best)
-        found[first], best[first] = reason.value, standing[reason][first]
+        early = precedence(reason, share, largest, standing[reason], model.outcome)
+        first = (share > 0) & (early > best)
+        found[first], best[first] = reason.value, early[first]
     return pd.Series(found, index=table.index, dtype=object)
 
 

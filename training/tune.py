@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from features.snapshot import Progress
-from training.backtest import MIN_OUTCOMES, OURS, folds, predictions
+from training.backtest import MIN_OUTCOMES, OURS, planned, predictions
 from training.booster import Params, fit_booster, log_odds_of
 from training.calibration import Floats, calibrated
 from training.dataset import Dataset
@@ -50,9 +49,8 @@ def as_many_trees(data: Dataset, outcome: str, params: Params) -> Params:
     of eleven outcomes of four companies one asks for more (saasguard's churn, 540). Fewer are not offered: they were
     better beyond chance only where next to nothing could be learnt.
     """
-    days = sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique()))
-    planned = folds(days, data.horizon_days)
-    past = data.frame[data.frame["as_of"].dt.date.isin(planned[0].learn)] if planned else data.frame.head(0)
+    plan = planned(data)
+    past = data.frame[data.frame["as_of"].dt.date.isin(plan[0].learn)] if plan else data.frame.head(0)
     accounts = np.array(sorted(past["account_id"].unique()))
     teach = past["account_id"].isin(np.random.default_rng(params.seed).permutation(accounts)[::2]).to_numpy()
     learn, judge = past[teach], past[~teach]
@@ -61,7 +59,7 @@ def as_many_trees(data: Dataset, outcome: str, params: Params) -> Params:
         return params
     counts = [round(params.rounds * more) for more in MORE_TREES]
     code = encoding(learn)
-    learnt = lessons(code, learn, taught, outcome, data.horizon_days, before=planned[0].test[0])
+    learnt = lessons(code, learn, taught, outcome, data.horizon_days, before=plan[0].test[0])
     booster = fit_booster(learnt, outcome, replace(params, rounds=counts[-1]), code)
     unseen = asked(code, code.matrix(judge), data.horizon_days)
     said = {count: log_odds_of(booster, learnt.start, unseen, rounds=count) for count in (params.rounds, *counts)}

@@ -15,7 +15,7 @@ from features.engine import EngineError, embedded
 from features.simulation import simulate
 from features.snapshot import snapshot
 from features.warehouse import Warehouse, WarehouseError, open_warehouse
-from tests.engines import load_postgres, postgres_server, spark_cluster
+from tests.engines import QUICK, load_postgres, postgres_server, spark_cluster
 from tests.worlds import AS_OF, LOADED_ON, day, world, written
 from training.audit import audit
 from training.outcomes import label
@@ -76,9 +76,7 @@ def test_postgres_gives_the_same_cells(company: Path, postgres: str) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of py4j
 def test_a_spark_cluster_gives_the_same_cells(company: Path, spark: str) -> None:
-    # Small data: few partitions, and no code compiled for each of a hundred queries.
-    quick = "spark.sql.shuffle.partitions=2&spark.sql.codegen.wholeStage=false&spark.sql.codegen.factoryMode=NO_CODEGEN"
-    assert_alike(f"{spark}?folder={company}&{quick}", company)
+    assert_alike(f"{spark}?folder={company}&{QUICK}", company)
 
 
 @pytest.mark.slow

@@ -272,10 +272,10 @@ def test_families_of_which_nothing_is_known_are_named() -> None:
 
 def test_room_to_grow_is_no_reason_to_leave() -> None:
     found = [
-        Driver(Reason.ROOM_TO_GROW, "", 0.5, (), 3.0),
+        Driver(Reason.ROOM_TO_GROW, "", 0.5, (), 0.9),
         Driver(Reason.VALUE_GAP, "", 0.2, (), 0.1),
-        Driver(Reason.BUDGET_PRESSURE, "", 0.1, (), 1.0),
-        Driver(Reason.PRODUCT_ISSUE, "", -0.1, (), 2.0),
+        Driver(Reason.BUDGET_PRESSURE, "", 0.1, (), 0.6),
+        Driver(Reason.PRODUCT_ISSUE, "", -0.1, (), 0.8),
     ]
     by = {outcome: [driver.reason.value for driver in acted_on(found, outcome)] for outcome in ("churn", "expansion")}
     assert by["churn"] == ["budget_pressure", "value_gap", "room_to_grow"]

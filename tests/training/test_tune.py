@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import Company
 from training import tune
-from training.backtest import folds
+from training.backtest import planned
 from training.booster import Params
 from training.dataset import Dataset
 from training.tune import Search, StudyError, as_many_trees, study_under, tuned
@@ -159,8 +159,7 @@ def test_clear_signals_ask_for_more_trees_and_luck_does_not(company: Company) ->
 
 def test_no_tree_is_grown_for_what_the_first_fold_could_not_know(company: Company) -> None:
     frame, few = company.data.frame, Params(rounds=40)
-    days = sorted(stamp.date() for stamp in pd.to_datetime(frame["as_of"].unique()))
-    later = frame["as_of"].dt.date > folds(days, company.data.horizon_days)[0].learn[-1]
+    later = frame["as_of"].dt.date > planned(company.data)[0].learn[-1]
     assert later.mean() > 0.5
     clear = frame["arr"].rank(pct=True).fillna(1) < 0.2
     luck = pd.Series(np.random.default_rng(1).random(len(frame)) < 0.1, index=frame.index)
