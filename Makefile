@@ -16,7 +16,7 @@ test: setup  ## The quick tests
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope -m "not slow and not browser and not others"
 
 long: setup system  ## The long tests: a real server, browser, database and cluster, and other people's data
-	$(BIN)/python -m pytest -q -m "slow or browser or others"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 2 --dist loadscope -m "slow or browser or others"
 
 lint: setup  ## Format, lint and strict types
 	$(BIN)/ruff format --check .

@@ -3,10 +3,11 @@
     python benchmarks/reasons.py [--seeds 7 8 9 10 11] [--taught 21 22 23 24 25 26 27 28]
 
 The true cause of every churn is kept in the simulation's `truth/`, which nothing of the product reads. "Other" (a
-bankruptcy, a merger) has no reason to find and is left out. Three references on the same accounts: the sum of
-contributions by reason, context and all; the commonest cause; and the ceiling, a classifier that was taught the true
-causes of other companies on the same features. Last, how often the first reason stays the same where the model was
-learnt from other accounts of the same company, drawn with replacement.
+bankruptcy, a merger) has no reason to find and is left out. Four references on the same accounts: the sum of
+contributions by reason, context and all; the commonest cause; a classifier that was taught on the same features the
+true causes of the company's own earlier churners, as if all had said why; and the ceiling, the same taught those of
+other companies. Last, how often the first reason stays the same where the model was learnt from other accounts of the
+same company, drawn with replacement.
 """
 
 import argparse
@@ -80,14 +81,13 @@ def lived(seed: int, asked: argparse.Namespace, read: Callable[[Warehouse, pd.Da
             warehouse.close()
 
 
-def lesson(warehouse: Warehouse, truth: pd.DataFrame, _: Path) -> tuple[pd.DataFrame, pd.Series]:
-    """The features of a company's churners and their true causes."""
-    table = dataset(warehouse, HORIZON, END).frame
+def lesson(table: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """The features of a dataset's churners and their true causes."""
     found = with_causes(table, truth)
     return table.iloc[found["place"]][NUMBERS].astype("float64"), found["cause"]
 
 
-def ceiling(lessons: Sequence[tuple[pd.DataFrame, pd.Series]]) -> Pipeline:
+def taught_by(lessons: Sequence[tuple[pd.DataFrame, pd.Series]]) -> Pipeline:
     """Who was taught the true causes."""
     model = make_pipeline(
         QuantileTransformer(n_quantiles=100),
@@ -98,7 +98,12 @@ def ceiling(lessons: Sequence[tuple[pd.DataFrame, pd.Series]]) -> Pipeline:
     return model.fit(pd.concat([table for table, _ in lessons]), pd.concat([causes for _, causes in lessons]))
 
 
-def named(warehouse: Warehouse, truth: pd.DataFrame, home: Path, seed: int, taught: Pipeline) -> Told:
+def told_by(pupil: Pipeline, table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """What who was taught says of the rows of a table."""
+    return ranked(pd.DataFrame(pupil.predict_proba(table[NUMBERS]), columns=pupil.classes_))
+
+
+def named(warehouse: Warehouse, truth: pd.DataFrame, home: Path, seed: int, others: Pipeline) -> Told:
     """What everybody names for the churners that were scored high."""
     check_home(home)
     data = dataset(warehouse, HORIZON, UNTIL)
@@ -120,7 +125,8 @@ def named(warehouse: Warehouse, truth: pd.DataFrame, home: Path, seed: int, taug
             ],
             "sum of contributions": ranked(by_reason_of(model, table.iloc[places])),
             "the commonest cause": [tuple(pd.Series(causes).value_counts().index)] * len(causes),
-            "ceiling": ranked(pd.DataFrame(taught.predict_proba(table.iloc[places][NUMBERS]), columns=taught.classes_)),
+            "own true causes": told_by(taught_by([lesson(data.frame, truth)]), table.iloc[places]),
+            "ceiling": told_by(others, table.iloc[places]),
         },
         [stayed(data, model, table.iloc[high], draw) for draw in range(AGAIN)],
     )
@@ -157,9 +163,13 @@ def main() -> None:
     asked = parser.parse_args()
     if set(asked.seeds) & set(asked.taught):
         parser.error("the ceiling must not be taught the companies that it is asked about")
-    taught = ceiling([lived(seed, asked, lesson) for seed in asked.taught])
+
+    def whole(warehouse: Warehouse, truth: pd.DataFrame, _: Path) -> tuple[pd.DataFrame, pd.Series]:
+        return lesson(dataset(warehouse, HORIZON, END).frame, truth)
+
+    others = taught_by([lived(seed, asked, whole) for seed in asked.taught])
     told = [
-        lived(seed, asked, lambda warehouse, truth, home, seed=seed: named(warehouse, truth, home, seed, taught))
+        lived(seed, asked, lambda warehouse, truth, home, seed=seed: named(warehouse, truth, home, seed, others))
         for seed in asked.seeds
     ]
     count = sum(len(one.causes) for one in told)
