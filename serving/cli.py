@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from serving.terminal import (
     date_in,
     day_after_last,
     day_named,
-    exit_status,
+    end_with,
     opened_warehouse,
     progress_bar,
     say,
@@ -303,25 +303,10 @@ def main() -> None:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except Exception as error:  # noqa: BLE001
-        _end(error)
-
-
-def _end(error: Exception) -> NoReturn:
-    """Known faults are told in one message; anything else is a bug and keeps its traceback."""
-    show = getattr(error, "show", None)  # of a wrong option, argument or command; typer may bring a click of its own
-    if show is not None:
-        show()
-        sys.exit(2)
-    status = exit_status(error)
-    if status is None:
-        raise error
-    typer.echo(f"tenure: {error}", err=True)
-    sys.exit(status)
+        end_with(error)
 
 
 def _serve(home: Path, host: str, port: int) -> None:

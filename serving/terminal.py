@@ -111,7 +111,20 @@ def check_port(host: str, port: int) -> None:
             wrong_use(f"cannot listen on {host}:{port} ({error}); free it or name another --port")
 
 
-def exit_status(error: Exception) -> int | None:
+def end_with(error: Exception) -> NoReturn:
+    """Known faults are told in one message; anything else is a bug and keeps its traceback."""
+    show = getattr(error, "show", None)  # of a wrong option, argument or command; typer may bring a click of its own
+    if show is not None:
+        show()
+        sys.exit(2)
+    status = _status(error)
+    if status is None:
+        raise error
+    typer.echo(f"tenure: {error}", err=True)
+    sys.exit(status)
+
+
+def _status(error: Exception) -> int | None:
     """2 for bad input, 1 for a refusal, None for what nobody foresaw. Named here by text: their modules are slow."""
     name = f"{type(error).__module__}.{type(error).__name__}"
     known = {

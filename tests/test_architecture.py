@@ -31,8 +31,8 @@ DOORS = {
 }
 ENTRIES = {"serving.cli", "serving.demo", "serving.reports", "serving.words"}
 """What runs or words whole jobs; all else in `serving` sees of training only what a served model needs."""
-TABLES_OF_ROWS = {"features.sources", "serving.cli"}
-"""Like a file of the catalogue, one declared row (a column, a command) after another; length is no burden there."""
+TABLES_OF_ROWS = {"features.sources"}
+"""Like a file of the catalogue, one declared row after another; length is no burden there."""
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "monotonic"}
 
 
