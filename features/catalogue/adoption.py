@@ -5,6 +5,14 @@ from ibis import _
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import between, change, distinct, either, last, of, peak, slope, surprise, total
 
+_INTEGRATION = _.feature.lower()
+_INTEGRATION = (
+    _INTEGRATION.contains("integration")
+    | _INTEGRATION.contains("webhook")
+    | _INTEGRATION.contains("connector")
+    | _INTEGRATION.startswith("api")
+)
+
 FEATURES = (
     Feature(
         name="events_slope_12w",
@@ -18,9 +26,43 @@ FEATURES = (
         empty=None,
     ),
     Feature(
+        name="events_90d",
+        source="usage",
+        measure=total(_.quantity, last(90)),
+        label="Product events in 90 days",
+        words="{events_90d} product events in 90 days",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="events_change_1y",
+        source="usage",
+        measure=change(of("events_28d"), total(_.quantity, between(364, 392))),
+        label="Product events, change on the same four weeks a year ago",
+        words="Use of the product {events_change_1y:fell|rose|moved} {events_change_1y:abs} on the same four weeks a "
+        "year ago",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="integration_share_28d",
+        source="usage",
+        measure=total(_.quantity, last(28), where=_INTEGRATION) / of("events_28d"),
+        label="Share of use that comes through integrations, webhooks, connectors or the API",
+        words="{integration_share_28d} of all use came through integrations or the API in four weeks",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
         name="events_change_90d",
         source="usage",
-        measure=change(total(_.quantity, last(90)), total(_.quantity, between(90, 180))),
+        measure=change(of("events_90d"), total(_.quantity, between(90, 180))),
         label="Product events, change on the 90 days before",
         words="Use of the product in 90 days {events_change_90d:fell|rose|moved} {events_change_90d:abs} on the 90 "
         "days before",

@@ -106,18 +106,6 @@ FEATURES = (
         empty=0,
     ),
     Feature(
-        name="more_seats_mentions_180d",
-        source="tickets",
-        measure=count(last(180), where=_.text_more_seats),
-        label="Tickets that ask for more seats in 180 days",
-        words="{more_seats_mentions_180d} {more_seats_mentions_180d:ticket asks|tickets ask} for more seats "
-        "in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.HIGH,
-        reason=Reason.ROOM_TO_GROW,
-        empty=0,
-    ),
-    Feature(
         name="expansion_talks_open",
         source="opportunities",
         measure=count(where=(_.kind == "expansion") & _.closed_age.isnull()),

@@ -54,6 +54,19 @@ FEATURES = (
         empty=None,
     ),
     Feature(
+        name="csat_change_90d",
+        source="surveys",
+        measure=mean(_.score, last(90), where=_.kind == "csat")
+        - mean(_.score, between(90, 365), where=_.kind == "csat"),
+        label="CSAT of the last 90 days against the rest of the year",
+        words="CSAT answers of the last 90 days lie {csat_change_90d:abs} {csat_change_90d:below|above} those of the "
+        "months before",
+        unit=Unit.SCORE,
+        healthy=Healthy.HIGH,
+        reason=Reason.PRODUCT_ISSUE,
+        empty=None,
+    ),
+    Feature(
         name="pulse_last",
         source="surveys",
         measure=latest(_.score, where=(_.kind == "pulse") & _.score.notnull()),
@@ -122,41 +135,6 @@ FEATURES = (
         empty=None,
     ),
     Feature(
-        name="cancel_mentions_180d",
-        source="tickets",
-        measure=count(last(180), where=_.text_cancel),
-        label="Tickets that speak of leaving in 180 days",
-        words="{cancel_mentions_180d} {cancel_mentions_180d:ticket speaks|tickets speak} of cancelling in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.VALUE_GAP,
-        empty=0,
-    ),
-    Feature(
-        name="competitor_mentions_180d",
-        source="tickets",
-        measure=count(last(180), where=_.text_competitor),
-        label="Tickets that name alternatives in 180 days",
-        words="{competitor_mentions_180d} {competitor_mentions_180d:ticket names|tickets name} an alternative "
-        "in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.VALUE_GAP,
-        empty=0,
-    ),
-    Feature(
-        name="budget_mentions_180d",
-        source="tickets",
-        measure=count(last(180), where=_.text_budget | _.text_downgrade),
-        label="Tickets about budget or downgrade in 180 days",
-        words="{budget_mentions_180d} {budget_mentions_180d:ticket speaks|tickets speak} of budget or a smaller plan "
-        "in 180 days",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=0,
-    ),
-    Feature(
         name="nps_change_90d",
         source="surveys",
         measure=mean(_.score, last(90), where=_NPS) - mean(_.score, between(90, 365), where=_NPS),
@@ -193,29 +171,5 @@ FEATURES = (
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
         empty=None,
-    ),
-    Feature(
-        name="leaving_comments_365d",
-        source="surveys",
-        measure=count(last(365), where=_.comment_cancel | _.comment_competitor),
-        label="Survey comments that speak of leaving or of alternatives in a year",
-        words="{leaving_comments_365d} survey {leaving_comments_365d:comment speaks|comments speak} of leaving or of "
-        "alternatives in a year",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.VALUE_GAP,
-        empty=0,
-    ),
-    Feature(
-        name="budget_comments_365d",
-        source="surveys",
-        measure=count(last(365), where=_.comment_budget | _.comment_downgrade),
-        label="Survey comments about budget or downgrade in a year",
-        words="{budget_comments_365d} survey {budget_comments_365d:comment speaks|comments speak} of budget or a "
-        "smaller plan in a year",
-        unit=Unit.COUNT,
-        healthy=Healthy.LOW,
-        reason=Reason.BUDGET_PRESSURE,
-        empty=0,
     ),
 )

@@ -46,7 +46,12 @@ def test_bad_news_in_plain_words_is_negative(text: str, intents: set[str]) -> No
 
 @pytest.mark.parametrize(
     ("text", "intents"),
-    [("please add 20 more seats", {"more_seats"}), ("We are happy to renew for two years.", {"renew"})],
+    [
+        ("please add 20 more seats", {"more_seats"}),
+        ("We are happy to renew for two years.", {"renew"}),
+        ("We will not cancel, we love it.", set()),
+        ("We have never had a better vendor.", set()),
+    ],
 )
 def test_good_news_in_plain_words_is_positive(text: str, intents: set[str]) -> None:
     assert stated(text) == intents
