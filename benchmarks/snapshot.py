@@ -26,24 +26,44 @@ import references
 END = date(2026, 10, 1)
 HERE = Path(__file__).parent
 
+ACCOUNT = (
+    "['smb', 'mid_market', 'enterprise'][i % 3 + 1] AS segment, ['media', 'retail'][i % 2 + 1] AS industry, "
+    "['EU', 'US'][i % 2 + 1] AS region, 'csm ' || i % 20 AS owner, i % 9 = 0 AS strategic, 10 + i % 500 AS employees"
+)
+TERM = (
+    "'s' || i || '/' || k AS subscription_id, born + (k * 365)::INT AS known_at, born + (k * 365)::INT AS starts_on, "
+    "born + ((k + 1) * 365)::INT AS ends_on, (1000.0 + i % 900) * (1 + k / 9) AS arr, 20 + k AS seats, "
+    "['basic', 'pro'][i % 2 + 1] AS plan, 'core' AS product, i % 3 > 0 AS auto_renew, k / 10 AS discount, "
+    "CASE WHEN i % 50 = 0 THEN born + ((k + 1) * 365 - 60)::INT END AS notice_at, "
+    "CASE WHEN k = 0 THEN born + 365 END AS ended_on"
+)
 SMALL = {
     "entitlements": "'f' || k AS feature, k < 3 AS critical, 500.0 AS quota, DATE '2025-01-01' AS known_at",
     "milestones": "'step ' || k AS milestone, born AS known_at, born + (9 * k + 9)::INT AS due_on, "
     "CASE WHEN h % 4 > 0 THEN born + (9 * k + h % 9)::INT END AS reached_at",
     "tickets": "id AS ticket_id, moment AS event_at, ['low', 'normal', 'high', 'urgent'][h % 4 + 1] AS severity, "
-    "moment + to_hours((h % 99)::INT) AS first_response_at, CASE WHEN h % 9 > 0 THEN moment + to_hours((h % 999)::INT) "
-    "END AS resolved_at, ['The export is slow', 'We may cancel', 'Thank you'][h % 3 + 1] AS text",
+    "['bug', 'security', 'billing'][h % 3 + 1] AS category, moment + to_hours((h % 99)::INT) AS first_response_at, "
+    "CASE WHEN h % 9 > 0 THEN moment + to_hours((h % 999)::INT) END AS resolved_at, "
+    "CASE WHEN h % 7 = 0 THEN moment + to_days(1) END AS escalated_at, "
+    "CASE WHEN h % 5 = 0 THEN moment + to_days(9) END AS reopened_at, h % 5 + 1 AS rating, "
+    "moment + to_days(10) AS rated_at, ['The export is slow', 'We may cancel', 'Thank you'][h % 3 + 1] AS text",
     "surveys": "id AS survey_id, moment AS event_at, ['nps', 'csat', 'pulse'][h % 3 + 1] AS kind, account_id || '/' || "
-    "h % 5 AS contact_id, h % 11 AS score, CASE WHEN h % 3 > 0 THEN moment + to_days((h % 9)::INT) END AS answered_at",
-    "invoices": "id AS invoice_id, moment AS event_at, moment + to_days(30) AS due_on, 100.0 AS amount, 'subscription' "
-    "AS kind, moment + to_days((h % 60)::INT) AS paid_at",
+    "h % 5 AS contact_id, h % 11 AS score, CASE WHEN h % 5 > 0 THEN moment + to_days((h % 9)::INT) END AS answered_at, "
+    "['Too slow', 'We love it', 'We want to renew', 'Too expensive for us'][h % 4 + 1] AS comment",
+    "invoices": "id AS invoice_id, moment AS event_at, moment + to_days(30) AS due_on, 100.0 AS amount, "
+    "['subscription', 'overage', 'credit'][h % 3 + 1] AS kind, "
+    "CASE WHEN h % 9 > 0 THEN moment + to_days((h % 60)::INT) END AS paid_at, "
+    "CASE WHEN h % 8 = 0 THEN moment + to_days(31) END AS failed_at",
     "contacts": "account_id || '/' || k AS contact_id, born AS event_at, ['champion', 'sponsor', 'decision_maker', "
-    "'admin', 'user'][k + 1] AS role, CASE WHEN h % 5 = 0 THEN moment END AS left_at, moment AS verified_at",
-    "touchpoints": "id AS touchpoint_id, moment AS event_at, ['qbr', 'email', 'call', 'webinar'][h % 4 + 1] AS kind, "
-    "account_id || '/' || h % 5 AS contact_id, h % 3 > 0 AS attended, h % 2 > 0 AS two_way",
-    "opportunities": "id AS opportunity_id, moment AS event_at, ['renewal', 'expansion'][h % 2 + 1] AS kind",
+    "'admin', 'user'][k + 1] AS role, ['VP Sales', 'Analyst'][h % 2 + 1] AS title, "
+    "CASE WHEN h % 5 = 0 THEN moment END AS left_at, moment AS verified_at",
+    "touchpoints": "id AS touchpoint_id, moment AS event_at, ['qbr', 'email', 'call', 'webinar', 'reference']"
+    "[h % 5 + 1] AS kind, account_id || '/' || h % 5 AS contact_id, h % 3 > 0 AS attended, h % 2 > 0 AS two_way",
+    "opportunities": "id AS opportunity_id, moment AS event_at, ['renewal', 'expansion'][h % 2 + 1] AS kind, "
+    "900.0 AS amount, CASE WHEN h % 3 = 0 THEN moment + to_days(40) END AS closed_at, h % 6 = 0 AS won",
     "goals": "id AS goal_id, born AS event_at, moment AS due_on, (h % 100) / 100.0 AS progress, moment AS measured_at",
-    "signals": "id AS signal_id, moment AS event_at, ['competitor', 'budget', 'upsell_interest'][h % 3 + 1] AS kind",
+    "signals": "id AS signal_id, moment AS event_at, ['competitor', 'budget', 'upsell_interest', 'sponsor_change', "
+    "'compliance', 'renewal_intent'][h % 6 + 1] AS kind, ['0.9', '0.5', '0.1'][h % 3 + 1] AS value",
 }
 """The tables beside usage: what a row of an account is, from its number `k`, a hash `h` and a `moment`."""
 
@@ -57,14 +77,14 @@ def make(folder: Path, rows: int, accounts: int) -> None:
 
     folder.mkdir(parents=True)
     made = duckdb.connect()
-    each = f"SELECT 'a' || i AS account_id, DATE '2025-01-01' AS born, i FROM range({accounts}) t(i)"
+    young = "CASE WHEN i % 10 = 0 THEN i * 7 % 600 ELSE 0 END"
+    each = f"SELECT 'a' || i AS account_id, DATE '2025-01-01' + ({young})::INT AS born, i FROM range({accounts}) t(i)"
 
     def write(name: str, query: str) -> None:
         made.execute(f"COPY ({query}) TO '{folder}/{name}.parquet'")
 
-    write("accounts", f"SELECT account_id, born AS known_at FROM ({each})")
-    write("subscriptions", f"SELECT 's' || i AS subscription_id, account_id, born AS known_at, born AS starts_on, "
-          f"1000.0 + i % 900 AS arr, 20 AS seats FROM ({each})")  # fmt: skip
+    write("accounts", f"SELECT account_id, born AS known_at, {ACCOUNT} FROM ({each})")
+    write("subscriptions", f"SELECT account_id, {TERM} FROM ({each}), range(2) u(k)")
     for name, columns in SMALL.items():
         spread = "TIMESTAMP '2025-10-01' + to_seconds(h % 31449600)"
         numbered = (
@@ -81,7 +101,8 @@ def make(folder: Path, rows: int, accounts: int) -> None:
             f"usage/{number:02}",
             f"SELECT 'a' || (hash(i) % {accounts}) AS account_id, "
             f"TIMESTAMP '2025-10-01' + to_microseconds((i * {year * 1_000_000 // rows})::BIGINT) AS event_at, "
-            f"'u' || (hash(i + 7) % 20) AS user_id, 'f' || (hash(i * 3) % 12) AS feature, "
+            f"'u' || (hash(i + 7) % 20) AS user_id, 't' || (hash(i + 7) % 3) AS team, "
+            f"'f' || (hash(i * 3) % 12) AS feature, "
             f"(hash(i * 5) % 9 + 1)::DOUBLE AS quantity FROM range({low}, {high}) t(i)",
         )
 

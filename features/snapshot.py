@@ -63,9 +63,17 @@ def _run(warehouse: Warehouse, query: str, as_of: date, features: Mapping[str, F
 
 
 def coverage(table: pd.DataFrame) -> pd.Series:
-    """Per row of a snapshot: the share of signal families of which at least one feature is known, 0 to 1."""
-    known = [table[[feature.name for feature in rows]].notna().any(axis=1) for rows in FAMILIES.values()]
-    return pd.concat(known, axis=1).mean(axis=1)
+    """Per row of a snapshot: the share of signal families of which anything is known, 0 to 1."""
+    return pd.concat([heard_of(table, family) for family in FAMILIES], axis=1).mean(axis=1)
+
+
+def heard_of(table: pd.DataFrame, family: str) -> pd.Series:
+    """Per row of a snapshot: whether a feature of a signal family is known and not what an account without rows has."""
+    said = [
+        table[feature.name].notna() & (table[feature.name] != (None if feature.empty is None else float(feature.empty)))
+        for feature in FAMILIES[family]
+    ]
+    return pd.concat(said, axis=1).any(axis=1)
 
 
 def blind_features(warehouse: Warehouse, features: Mapping[str, Feature] = CATALOGUE) -> dict[str, str]:

@@ -12,7 +12,7 @@ from features.cohort import paying
 from features.feature import Feature
 from features.measure import references
 from features.segments import SIZES, segment_of
-from features.snapshot import blind_features, snapshot
+from features.snapshot import blind_features, heard_of, snapshot
 from features.sources import SOURCES
 from features.warehouse import Warehouse
 from training.dataset import Dataset
@@ -25,14 +25,15 @@ _TRAITS = ("arr", "segment", "strategic", "tenure_days", "seats_change_180d", "a
 
 
 def coverage(warehouse: Warehouse, data: Dataset | None, as_of: date) -> dict[str, dict[str, Any]]:
-    """Per signal family: its features, those nobody can have and why, the share of accounts with any known, the same
-    per segment (on the dates of `data`), and the days since anything became known in one of its tables."""
+    """Per signal family: its features, those nobody can have and why, the share of accounts of which anything is known
+    beyond what one without rows has, the same per segment (on the dates of `data`), and the days since anything became
+    known in one of its tables."""
     blind = blind_features(warehouse)
     segments = None if data is None else _sizes(data.frame)
     found = {}
     for family, rows in FAMILIES.items():
         names = [feature.name for feature in rows]
-        known = None if data is None else data.frame[names].notna().any(axis=1)
+        known = None if data is None else heard_of(data.frame, family)
         newest = [_days_since(warehouse, name, as_of) for name in dict.fromkeys(feature.source for feature in rows)]
         found[family] = {
             "features": len(names),
