@@ -25,7 +25,8 @@ def catalogue_page() -> str:
         "",
         f"{count} features, rendered by `python -m features.reference` from the rows in this folder. Ages are "
         "whole days before `as_of`: yesterday is 1, and a date announced for the future is negative. A division by "
-        "zero is unknown. The examples are run as tests; in them `-3d` is three days before `as_of`, `?` is unknown, "
+        "zero is unknown; so is, of everybody, what reads a source of which nothing had been known yet. The examples "
+        "are run as tests; in them `-3d` is three days before `as_of`, `?` is unknown, "
         "and an account of which no table says more has been known, and has paid 1,200 a year, for 400 days.",
     ]
     for family, rows in FAMILIES.items():
