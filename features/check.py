@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import reduce
+from functools import partial, reduce
 
 import ibis
 import ibis.expr.types as ir
@@ -22,12 +22,19 @@ UNKNOWN_ACCOUNT = "unknown account"
 PREMATURE = "in the future at load time"
 """Rules that tomorrow may judge otherwise."""
 
-FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_rank")
+FAULT_COLUMNS = ("fault_column", "fault_rule", "fault_value", "fault_cell", "fault_rank")
+"""What a checked row says of its first fault; `fault_cell`: that it took a value only, not the row. Null: no fault.
+
+2026-11-26: a faulty value that is learnt later than its row takes itself out, and the row stays: else a rating of 7
+given tomorrow would change how many tickets there were yesterday. Where nobody says when a value was learnt, or it came
+with its row, the row goes whole. An end before the start stays as it is: without an end the term would pay for ever; so
+it pays as agreed until the end is known, and from then on it has paid on no day, and no churn is counted of it.
+"""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The rows of a checked table; `first`/`last` bound the `known_at` of its good ones."""
+    """The rows of a checked table, `bad` those with any fault; `first`/`last` bound the `known_at` of its good ones."""
 
     rows: int
     bad: int
@@ -37,7 +44,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the load of one source table found. `first`/`last` bound `known_at`."""
+    """What the load of one source table found. `first`/`last` bound `known_at`, and are None if no row is good."""
 
     rows: int
     bad: int
@@ -47,6 +54,17 @@ class Loaded:
     last: date | None
 
 
+@dataclass(frozen=True)
+class _Fault:
+    """A rule of SOURCES, which rows break it and with what value; `later`: whether it was learnt after its row."""
+
+    column: str
+    rule: str
+    broken: ir.BooleanValue
+    value: ir.Value
+    later: ir.BooleanValue | None = None
+
+
 def judged(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None, loaded_on: date) -> ir.Table:
     """The rows with typed columns and, of a bad row, the first `column`, `rule` and `value` that fail."""
     typed = _typed(engine, rows, source, accounts)
@@ -54,36 +72,79 @@ def judged(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | 
     if accounts is not None:
         known = accounts.select(known_account=accounts.account_id).distinct()
         typed = typed.left_join(known, typed.account_id == known.known_account)
-        faults.append(("account_id", UNKNOWN_ACCOUNT, typed.known_account.isnull(), typed.account_id))
-    columns = [column.name for column in source.columns if column.name in typed.columns]
-    found = typed.select(
-        *columns,
-        fault_column=ibis.cases(*((fault, ibis.literal(column)) for column, _, fault, _ in faults)),
-        fault_rule=ibis.cases(*((fault, ibis.literal(rule)) for _, rule, fault, _ in faults)),
-        fault_value=ibis.cases(*((fault, value.cast("string")) for _, _, fault, value in faults)),
+        faults.append(_Fault("account_id", UNKNOWN_ACCOUNT, typed.known_account.isnull(), typed.account_id))
+    cells = {
+        column.name: _believed(typed, column, source, faults)
+        for column in source.columns
+        if column.name in typed.columns
+    }
+    return _once(typed.select(**cells, **_told(faults)), source, list(cells))
+
+
+def _told(faults: list[_Fault]) -> dict[str, ir.Value]:
+    """What the first fault of each row is, those that take the whole row before those that take a value."""
+    ranked = [(fault.broken if fault.later is None else fault.broken & ~fault.later, False, fault) for fault in faults]
+    ranked += [(fault.broken & fault.later, True, fault) for fault in faults if fault.later is not None]
+    return {
+        "fault_column": ibis.cases(*((broken, ibis.literal(fault.column)) for broken, _, fault in ranked)),
+        "fault_rule": ibis.cases(*((broken, ibis.literal(fault.rule)) for broken, _, fault in ranked)),
+        "fault_value": ibis.cases(*((broken, fault.value.cast("string")) for broken, _, fault in ranked)),
+        "fault_cell": ibis.cases(*((broken, ibis.literal(cell)) for broken, cell, _ in ranked)),
+    }
+
+
+def _believed(typed: ir.Table, column: Column, source: Source, faults: list[_Fault]) -> ir.Value:
+    """A column's cells, null where a value that is learnt later breaks a rule.
+
+    A date out of order stays; one that cannot be read is the date that it must not precede.
+    """
+    cell = typed[column.name]
+    broken = [fault.broken for fault in faults if fault.column == column.name]
+    if column.learnt_at in (None, column.name) or not broken:
+        return cell
+    earliest = [typed[early] for early, late in source.in_order if late == column.name]
+    instead = cell.coalesce(*earliest) if earliest else ibis.null(cell.type())
+    return ibis.cases(*((one, instead) for one in broken), else_=cell)
+
+
+def _once(found: ir.Table, source: Source, columns: list[str]) -> ir.Table:
+    """Of several rows with one key the first known that is good speaks; the others are bad, whole.
+
+    2026-11-26: of those known at once, what came with the row decides before what was learnt later.
+    """
+    if not source.key:
+        return found.mutate(fault_rank=ibis.literal(0))
+    early = [name for name in columns if source.column(name).learnt_at is None]
+    late = [name for name in columns if name not in early]
+    order = [~_is_good(found), found.known_at, *(found[name] for name in early)]
+    order += [found.fault_rule.notnull(), *(found[name] for name in late)]
+    found = found.mutate(fault_rank=ibis.row_number().over(group_by=[found[key] for key in source.key], order_by=order))
+    again = (found.fault_rank > 0) & _is_good(found)
+    return found.mutate(
+        fault_column=again.ifelse(source.key[0], found.fault_column),
+        fault_rule=again.ifelse("duplicate key", found.fault_rule),
+        fault_value=again.ifelse(found[source.key[0]], found.fault_value),
+        fault_cell=again.ifelse(False, found.fault_cell),
     )
-    if source.key:
-        order = [found.fault_rule.notnull(), found.known_at, *(found[name] for name in columns)]
-        found = found.mutate(
-            fault_rank=ibis.row_number().over(group_by=[found[key] for key in source.key], order_by=order)
-        )
-        again = (found.fault_rank > 0) & found.fault_rule.isnull()
-        found = found.mutate(
-            fault_column=again.ifelse(source.key[0], found.fault_column),
-            fault_rule=again.ifelse("duplicate key", found.fault_rule),
-            fault_value=again.ifelse(found[source.key[0]], found.fault_value),
-        )
-    else:
-        found = found.mutate(fault_rank=ibis.literal(0))
-    return found
+
+
+def _is_good(checked: ir.Table) -> ir.BooleanValue:
+    return checked.fault_cell.fill_null(True)
+
+
+def good_rows(checked: ir.Table) -> ir.Table:
+    """The rows of a checked table that are believed: without a fault, or with one in a value learnt later."""
+    return checked.filter(_is_good(checked)).drop(*FAULT_COLUMNS)
 
 
 def _typed(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:
     """Cells cast to what SOURCES says (null where they cannot be), raw cells as `raw_*`, clocks filled in."""
     given = [column for column in source.columns if column.name in rows.columns]
-    typed = rows.select(
-        **{column.name: _cast(engine, rows[column.name], column) for column in given},
-        **{f"raw_{column.name}": rows[column.name].cast("string") for column in given},
+    typed = engine.bytewise(
+        rows.select(
+            **{column.name: _cast(engine, rows[column.name], column) for column in given},
+            **{f"raw_{column.name}": rows[column.name].cast("string") for column in given},
+        )
     )
     for column in source.columns:
         if column.default is not None:
@@ -137,35 +198,42 @@ def _flag(text: ir.StringValue) -> ir.BooleanValue:
     )
 
 
-Fault = tuple[str, str, ir.BooleanValue, ir.Value]
-
-
-def _faults(engine: Engine, typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) -> list[Fault]:
-    """(column, rule, condition, value) of every rule of SOURCES, in the order in which they are told."""
-    faults: list[Fault] = []
+def _faults(engine: Engine, typed: ir.Table, rows: ir.Table, source: Source, loaded_on: date) -> list[_Fault]:
+    """Every rule of SOURCES for the columns handed over, in the order in which they are told."""
+    faults: list[_Fault] = []
     for column in source.columns:
         if column.name not in rows.columns:
             continue
         cell, raw = typed[column.name], typed[f"raw_{column.name}"]
+        told = partial(_Fault, column.name, value=raw, later=_later(typed, column))
         if column.kind not in (Kind.ID, Kind.TEXT):
             word = {Kind.TIME: "date", Kind.NUMBER: "number", Kind.FLAG: "yes or no"}[column.kind]
             if not _is_kind(rows[column.name].type(), column.kind):
                 unparsed = (raw != "") & (raw.lower() != "nan") & _cast(engine, raw, column).isnull()
-                faults.append((column.name, f"not a {word}", unparsed, raw))
+                faults.append(told(f"not a {word}", unparsed))
         if column.required:
-            faults.append((column.name, "missing", cell.isnull(), raw))
+            faults.append(told("missing", cell.isnull()))
         if column.values:
-            faults.append((column.name, "not one of " + ", ".join(column.values), ~cell.isin(column.values), raw))
+            faults.append(told("not one of " + ", ".join(column.values), ~cell.isin(column.values)))
         if column.low is not None:
-            faults.append((column.name, f"below {column.low:g}", cell < column.low, raw))
+            faults.append(told(f"below {column.low:g}", cell < column.low))
         if column.high is not None:
-            faults.append((column.name, f"above {column.high:g}", cell > column.high, raw))
+            faults.append(told(f"above {column.high:g}", cell > column.high))
     for early, late in source.in_order:
         if early in typed.columns and late in typed.columns:
-            faults.append((late, f"before {early}", typed[late] < typed[early], typed[late]))
+            later = _later(typed, source.column(late))
+            faults.append(_Fault(late, f"before {early}", typed[late] < typed[early], typed[late], later))
     tomorrow = ibis.timestamp((loaded_on + timedelta(days=1)).isoformat())
-    faults.append(("known_at", PREMATURE, typed.known_at >= tomorrow, typed.known_at))
+    faults.append(_Fault("known_at", PREMATURE, typed.known_at >= tomorrow, typed.known_at))
     return faults
+
+
+def _later(typed: ir.Table, column: Column) -> ir.BooleanValue | None:
+    """Whether a value was learnt later than its row; None if nobody says so, and no faulty date says it of itself."""
+    learnt_at = column.learnt_at
+    if learnt_at is None or learnt_at == column.name or learnt_at not in typed.columns:
+        return None
+    return (typed[learnt_at] > typed.known_at).fill_null(False)
 
 
 def _is_kind(stored: DataType, kind: Kind) -> bool:
@@ -181,10 +249,10 @@ def _is_kind(stored: DataType, kind: Kind) -> bool:
 
 def counted(engine: Engine, checked: ir.Table) -> Counts:
     """How many rows a checked table holds, and between which days its good ones became known."""
-    good = checked.fault_rule.isnull()
+    good = _is_good(checked)
     sums = checked.agg(
         rows=checked.count(),
-        bad=checked.count(where=~good),
+        bad=checked.count(where=checked.fault_rule.notnull()),
         first=checked.known_at.min(where=good),
         last=checked.known_at.max(where=good),
     )
@@ -204,7 +272,7 @@ def found_in(counts: Counts, checked: ir.Table, raw: ir.Table, source: Source) -
 
 
 def quarantined(engine: Engine, checked: ir.Table, source: Source) -> pd.DataFrame:
-    """The bad rows of a checked table as they are listed in the quarantine."""
+    """The bad rows of a checked table, and the rows of bad values, as they are listed in the quarantine."""
     key = reduce(
         lambda joined, name: joined + "/" + name,
         (checked[name].cast("string").coalesce("") for name in (source.key or ("account_id",))),

@@ -28,6 +28,8 @@ MEMORY = "700MB"
 700 MB, and all features of 100 million rows 298 s and 2.4 GB.
 """
 
+_BYTEWISE = ' COLLATE "C"'
+
 RETRIES = (1.0, 4.0, 15.0)
 """Seconds waited before a lost or refused connection is tried again."""
 
@@ -76,6 +78,17 @@ class Engine:
 
         return self._made(make, name)
 
+    def bytewise(self, rows: ir.Table) -> ir.Table:
+        """The rows with text that compares byte by byte: which plan is the largest is alike on every engine.
+
+        2026-11-26: PostgreSQL alone compares as its database was told to, where `basic` may come before `Pro`. What is
+        kept of such rows compares so, and what is read from there: no query says it once more.
+        """
+        if self.dialect != "postgres":
+            return rows
+        columns = (f'"{name}"' + _BYTEWISE * kind.is_string() for name, kind in rows.schema().items())
+        return self.connection.sql(f"SELECT {', '.join(columns)} FROM ({self.text(rows)}) AS t", schema=rows.schema())
+
     def close(self) -> None:
         self.connection.disconnect()
 
@@ -105,6 +118,8 @@ class Engine:
                 return self.connection.create_table(name, rows, temp=True)
             case "postgres":
                 kept = self.connection.create_table(name, rows, temp=True)
+                for text in (one for one, kind in rows.schema().items() if kind.is_string()):
+                    self.connection.raw_sql(f'ALTER TABLE "{name}" ALTER "{text}" TYPE text{_BYTEWISE}').close()
                 self.connection.raw_sql(f'ANALYZE "{name}"').close()
             case _:
                 kept = self.connection.create_view(name, rows, overwrite=True)
@@ -119,25 +134,32 @@ class Engine:
         return made
 
     def _tried(self, work: Callable[[], Any]) -> Any:
-        """The result of `work`, on a new session where the old one was lost; `EngineError` if none can be had."""
-        try:
-            return work()
-        except self.lost as error:
-            first: Exception = error
-        for seconds in RETRIES:
-            time.sleep(seconds)
+        """The result of `work`, on a new session where the old one was lost; `EngineError` if none can be had.
+
+        2026-11-26: what fails on a session that goes on, as a query does that takes too long, is told at once.
+        """
+        first: Exception | None = None
+        for seconds in (None, *RETRIES):
             try:
-                self.connection.disconnect()
-                self.connection.reconnect()
-                _prepared(self.connection, self.dialect)
-                for again in self.made:
-                    again()
+                if seconds is not None:
+                    time.sleep(seconds)
+                    self._renew()
                 return work()
             except self.lost as error:
                 first = error
+                if not self.connection.con.closed:
+                    raise EngineError(f"the database broke off what it was asked: {first_line(error)}") from error
         raise EngineError(
             f"the connection to the database was lost and did not come back: {first_line(first)}"
         ) from first
+
+    def _renew(self) -> None:
+        """A new session with all that was made in the lost one."""
+        self.connection.disconnect()
+        self.connection.reconnect()
+        _prepared(self.connection, self.dialect)
+        for again in self.made:
+            again()
 
 
 def embedded() -> Engine:
@@ -170,21 +192,20 @@ def _on_postgres(location: str) -> tuple[Engine, dict[str, ir.Table]]:
         import psycopg
     except ImportError as error:
         raise EngineError("PostgreSQL needs an extra; install it with: pip install 'tenure[postgres]'") from error
-    shown = urlsplit(location)._replace(netloc=urlsplit(location).netloc.rpartition("@")[2]).geturl()
     first: Exception | None = None
     for seconds in (0.0, *RETRIES):
         time.sleep(seconds)
         try:
             connection = ibis.connect(location)
+            _prepared(connection, "postgres")
         except psycopg.OperationalError as error:
             first = error
             if "authentication" in str(error) or "does not exist" in str(error):
                 break
             continue
-        _prepared(connection, "postgres")
         engine = Engine(connection, "postgres", (psycopg.Error,), (psycopg.OperationalError, psycopg.InterfaceError))
         return engine, {name: connection.table(name) for name in connection.list_tables()}
-    raise EngineError(f"{shown} cannot be reached: {first_line(first)}") from first
+    raise EngineError(f"{without_password(location)} cannot be reached: {first_line(first)}") from first
 
 
 def _on_spark(location: str) -> tuple[Engine, dict[str, ir.Table]]:
@@ -234,14 +255,27 @@ def _in_folder(connection: ibis.BaseBackend, session: Any, folder: str) -> dict[
 
 
 def _prepared(connection: ibis.BaseBackend, dialect: str) -> None:
-    """Functions that PostgreSQL lacks: a cast that is null where it fails, for this session only."""
+    """Functions that PostgreSQL lacks: a cast that is null where it fails, for this session only.
+
+    Raises `EngineError` where the role may make nothing of its own.
+    """
     if dialect != "postgres":
         return
-    for kind in ("timestamptz", "float8"):
-        connection.raw_sql(
-            f"CREATE OR REPLACE FUNCTION pg_temp.try_{kind}(text) RETURNS {kind} LANGUAGE plpgsql IMMUTABLE STRICT AS "
-            f"$$ BEGIN RETURN $1::{kind}; EXCEPTION WHEN OTHERS THEN RETURN NULL; END $$"
-        ).close()
+    import psycopg
+
+    try:
+        for kind in ("timestamptz", "float8"):
+            connection.raw_sql(
+                f"CREATE OR REPLACE FUNCTION pg_temp.try_{kind}(text) RETURNS {kind} LANGUAGE plpgsql IMMUTABLE STRICT "
+                f"AS $$ BEGIN RETURN $1::{kind}; EXCEPTION WHEN OTHERS THEN RETURN NULL; END $$"
+            ).close()
+    except psycopg.ProgrammingError as error:
+        database, role = connection.con.info.dbname, connection.con.info.user
+        connection.disconnect()
+        raise EngineError(
+            f"the database {database} does not let {role} make temporary tables and functions ({first_line(error)}); "
+            f'its owner may run: GRANT TEMPORARY ON DATABASE "{database}" TO "{role}"'
+        ) from error
 
 
 @ibis.udf.scalar.builtin(name="try_timestamptz", database="pg_temp", signature=(("string",), "timestamp('UTC')"))
@@ -267,6 +301,14 @@ def read_number(engine: Engine, text: ir.StringValue) -> ir.FloatingValue:
     """The number that a decimal text states, null where it states none; alike on every engine."""
     plain = ibis.cases((text.re_search(_DECIMAL), text))
     return _try_number(plain) if engine.dialect == "postgres" else plain.try_cast("float64")
+
+
+def without_password(location: str) -> str:
+    """A location as it may be shown: without the name and the password of who connects."""
+    if not location.startswith(SERVED):
+        return location
+    parts = urlsplit(location)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def first_line(error: Exception | None) -> str:

@@ -9,7 +9,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
-from features.engine import SERVED, Engine, EngineError, embedded, first_line, served
+from features.engine import SERVED, Engine, EngineError, embedded, first_line, served, without_password
 from features.mapping import MappedSource, read_mapping
 from features.source import Source
 from features.sources import SOURCES
@@ -51,7 +51,7 @@ def given_at(location: str) -> tuple[Engine, dict[str, Given], float | None]:
     except EngineError as error:
         raise WarehouseError(str(error)) from error
     except (duckdb.Error, ibis.IbisError, OSError) as error:
-        raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error
+        raise WarehouseError(f"{without_password(location)} cannot be read: {first_line(error)}") from error
     mapped = {name: _mapped(engine, location, name, one, relations) for name, one in mapping.source.items()}
     return engine, mapped, mapping.bad_share
 

@@ -28,6 +28,9 @@ WAIT_SECONDS = 60
 STEP_SECONDS = 0.5
 """So long, and in such steps, is waited for another process that uses the file."""
 
+_WHOLE = ""
+"""The part of all rows of a table that is read as one."""
+
 _CODE = ("check.py", "engine.py", "source.py", "sources.py", "given.py", "store.py")
 """What decides how a row is read; another version of it reads all rows again."""
 
@@ -93,7 +96,7 @@ class Store:
             news = {name for name, stamp in parts.items() if before["parts"].get(name) != stamp or name in stale}
             gone = set(before["parts"]) - set(parts) | (news & set(before["parts"]))
             moved = before["accounts"] != known_as
-            if not news and not gone and not moved:
+            if not news and not gone and not moved and _WHOLE not in stale:
                 return digest(before["base"], before["parts"])
             if not source.key and given.only is not None and self._renewed(source, given, accounts, news, gone):
                 if moved and accounts is not None:
@@ -102,7 +105,8 @@ class Store:
         rows = judged(self.engine, given.rows, source, accounts, self.loaded_on)
         if given.only is None or source.key:
             self._run(
-                f"CREATE OR REPLACE TABLE kept.checked_{source.name} AS SELECT *, '' AS part FROM ({self._sql(rows)})"
+                f"CREATE OR REPLACE TABLE kept.checked_{source.name} AS "
+                f"SELECT *, {_quoted(_WHOLE)} AS part FROM ({self._sql(rows)})"
             )
         else:
             described = self._run(f"DESCRIBE SELECT *, '' AS part FROM ({self._sql(rows)})").fetchall()
@@ -132,21 +136,24 @@ class Store:
             self._run(f"{into} SELECT *, {_quoted(name)} AS part FROM ({rows}) ORDER BY {order}")
 
     def _premature(self, source: Source) -> set[str]:
-        """The files with rows that claimed to be known in the future: by now they may be known."""
+        """The parts with rows that claimed to be known in the future: by now they may be known."""
         marked = f"FROM kept.checked_{source.name} WHERE fault_rule = {_quoted(PREMATURE)}"
         return {row[0] for row in self._run(f"SELECT DISTINCT part {marked}").fetchall()}
 
     def _held_against(self, source: Source, accounts: ir.Table) -> None:
-        """Rows of accounts that have appeared become good, rows of accounts that have vanished bad."""
+        """Rows of accounts that have appeared become good, rows of accounts that have vanished bad.
+
+        Only rows without a key are held so, and no value of theirs is learnt later: of them a fault takes the row.
+        """
         table, known = f"kept.checked_{source.name}", f"(SELECT account_id FROM ({self._sql(accounts)}))"
         unknown = f"fault_rule = {_quoted(UNKNOWN_ACCOUNT)}"
         self._run(
-            f"UPDATE {table} SET fault_column = NULL, fault_rule = NULL, fault_value = NULL "
+            f"UPDATE {table} SET fault_column = NULL, fault_rule = NULL, fault_value = NULL, fault_cell = NULL "
             f"WHERE {unknown} AND account_id IN {known}"
         )
         self._run(
             f"UPDATE {table} SET fault_column = 'account_id', fault_rule = {_quoted(UNKNOWN_ACCOUNT)}, "
-            f"fault_value = account_id WHERE fault_rule IS NULL AND account_id NOT IN {known}"
+            f"fault_value = account_id, fault_cell = FALSE WHERE fault_rule IS NULL AND account_id NOT IN {known}"
         )
 
     def _state(self, source: Source) -> dict[str, Any] | None:

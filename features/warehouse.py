@@ -1,7 +1,8 @@
 """Opens what a company hands over and hands out tables checked against SOURCES.
 
-A bad row is never silently dropped: it goes to the quarantine with its table, key, column, rule and value. A
-missing optional table or column is fine: the features that need it are unknown, and the audit says so.
+A bad row is never silently dropped: it goes to the quarantine with its table, key, column, rule and value; so does a
+bad value that was learnt later than its row, and the row goes on without it. A missing optional table or column is
+fine: the features that need it are unknown, and the audit says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +15,8 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.check import FAULT_COLUMNS, Loaded, counted, found_in, judged, quarantined
-from features.engine import Engine, EngineError, first_line
+from features.check import Loaded, counted, found_in, good_rows, judged, quarantined
+from features.engine import Engine, EngineError, first_line, without_password
 from features.given import Given, WarehouseError, given_at
 from features.source import Source
 from features.sources import SOURCES
@@ -90,6 +91,7 @@ def open_warehouse(
     `MappingError`.
     """
     engine, given, allowed = given_at(location)
+    location = without_password(location)
     limit = next(share for share in (bad_share, allowed, BAD_SHARE) if share is not None)
     try:
         _require(location, given)
@@ -136,8 +138,8 @@ def _load(
         _refuse(location, source, found, bad, bad_share)
         bad_rows.append(bad)
         loaded[name] = found
-        if found.rows > found.bad:
-            tables[name] = checked.filter(checked.fault_rule.isnull()).drop(*FAULT_COLUMNS)
+        if found.first is not None:
+            tables[name] = good_rows(checked)
     quarantine = pd.concat(bad_rows, ignore_index=True).reindex(columns=list(QUARANTINE_COLUMNS))
     return Warehouse(location, engine, tables, loaded, quarantine)
 
@@ -153,7 +155,7 @@ def _refuse(location: str, source: Source, found: Loaded, bad: pd.DataFrame, bad
             f"{location}: {found.bad} of {found.rows} rows of {source.name} are bad, more than the "
             f"{bad_share:.0%} allowed (bad_share): {listed}"
         )
-    if found.rows == found.bad and source.required:
+    if found.first is None and source.required:
         raise WarehouseError(f"{location}: no row of {source.name} is good; expected at least one")
 
 

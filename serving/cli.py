@@ -151,8 +151,7 @@ def train(
         float | None, typer.Option(min=0, help="No trial of the search begins after so many minutes.")
     ] = None,
     study: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A database in which several workers search; else in --home."),
+        str | None, typer.Option(metavar="URL", help="A database in which several workers search; else in --home.")
     ] = None,
     interventions: Annotated[
         str, typer.Option(help="Rows on which a playbook ran: keep, exclude, or weight (others alike count for more).")
@@ -180,11 +179,8 @@ def train(
         day = date_in(until, opened) if until else day_after_last(opened)
         refusals = [] if despite_audit else refusals_of(contradictions_in(opened))
         if refusals:
-            say(
-                as_json,
-                {"refused": refusals},
-                "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals),
-            )
+            told = "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals)
+            say(as_json, {"refused": refusals}, told)
             raise typer.Exit(1)
         run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks, minutes, study, interventions)
         trained = run_training(opened, run, home, progress)
@@ -203,11 +199,14 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make the challenger champion, through the gate."""
+    from serving.words import promoted_document, promoted_lines
     from training.outcomes import outcome_named
     from training.registry import promote as install
+    from training.trail import os_user, trail
 
-    model = install(home, outcome_named(outcome).name, version, force=force, why=why)
-    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome}.")
+    model = install(home, outcome_named(outcome).name, version, force=force, why=why, who=os_user())
+    entry = trail(home)[-1]
+    say(as_json, promoted_document(model, entry), "\n".join(promoted_lines(model, entry)))
 
 
 @app.command(epilog="Example: tenure rollback churn")
@@ -219,8 +218,9 @@ def rollback(
     """Bring back the champion before the present one."""
     from training.outcomes import outcome_named
     from training.registry import rollback as back
+    from training.trail import os_user
 
-    model = back(home, outcome_named(outcome).name)
+    model = back(home, outcome_named(outcome).name, who=os_user())
     say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
 
 

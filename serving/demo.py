@@ -10,6 +10,7 @@ from serving.page import first_reason, money, percent, renewal
 from serving.record import NothingToServe, score_of_record
 from serving.scoring import Scoring
 from training.registry import PromotionRefused, promote
+from training.trail import os_user
 from training.train import Trained, TrainingRun, train
 
 SHOWN = 5
@@ -50,7 +51,7 @@ def _trained_line(home: Path, one: Trained) -> str:
     if one.refused:
         return f"{one.outcome}: not enough to say: {'; '.join(one.refused)}"
     try:
-        model = promote(home, one.outcome, one.version)
+        model = promote(home, one.outcome, one.version, who=os_user())
     except PromotionRefused as refused:
         return str(refused)
     assert one.backtest is not None

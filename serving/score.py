@@ -30,7 +30,7 @@ class Driver:
 class Score:
     """What is served: `base + sum of drivers' shares = logit(probability)`.
 
-    `probability` is a calibrated frequency in 0..1; in 95 of 100 periods the frequency among accounts so scored lies
+    `probability` is a calibrated frequency in 0..1; in 95 of 100 periods the rate behind accounts so scored lies
     between `low` and `high`. `ahead` holds the probability by days ahead, `by_renewal` that by the end of the term
     (None: none ends within a year). `tier` is high, medium or low; money is ARR. An account that is `held_out` gets no
     playbook, so that what playbooks do can be measured.

@@ -1,12 +1,14 @@
 """What the commands print for people: an audit, a training, revenue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.segments import SIZES
 from training.audit import Audit, Contradiction
 from training.coverage import SILENT_DAYS
+from training.model import Model
 from training.train import Trained
+from training.tune import Found
 
 
 def audit_lines(found: Audit) -> list[str]:
@@ -28,8 +30,10 @@ def audit_lines(found: Audit) -> list[str]:
         if rows:
             lines += ["", title, *(f"  {row}" for row in rows)]
     if found.outcomes:
-        listed = ", ".join(f"about {count:,} x {name}" for name, count in found.outcomes.items())
-        lines += ["", f"Outcomes to learn from: {listed}, in about {found.rows:,} rows"]
+        listed = ", ".join(
+            f"{name} {came:,} (of {found.accounts[name]:,} accounts)" for name, came in found.outcomes.items()
+        )
+        lines += ["", f"Outcomes to learn from, among {found.rows:,} rows: {listed}"]
     verdict = ["Unusable:", *(f"  - {why}" for why in found.unusable)] if found.unusable else ["Usable."]
     return [*lines, "", *verdict]
 
@@ -100,29 +104,65 @@ def trained_lines(trained: Sequence[Trained]) -> list[str]:
             lines.append(
                 f"{one.outcome}: out of time ROC-AUC {found.roc_auc:.3f}, "
                 f"average precision {found.average_precision:.3f} "
-                f"({rivals}); promised {found.expected:.0f}, {found.outcomes} came; {one.unmatured:,} unmatured and "
+                f"({rivals}); promised {found.expected:.0f}, {found.outcomes} came, to {found.accounts} accounts; "
+                f"{one.unmatured:,} unmatured and "
                 f"{one.gone:,} already-gone rows dropped"
             )
-        if one.refused:
-            lines += [f"{one.outcome}: refused", *(f"  - {why}" for why in one.refused)]
+        if one.search is not None:
+            lines.append(f"{one.outcome}: {_search_told(one.search)}")
+        if one.version is None:
+            lines += [f"{one.outcome}: refused, nothing registered", *(f"  - {why}" for why in one.refused)]
+        elif one.refused:
+            lines += [f"{one.outcome}: refused; version {one.version} is registered, but not as challenger"]
+            lines += [*(f"  - {why}" for why in one.refused), f"{one.outcome}: card at {one.card}"]
         else:
-            lines.append(
-                f"{one.outcome}: version {one.version} is challenger; `tenure promote {one.outcome}` puts it to work"
-            )
+            told = f"version {one.version} is challenger; `tenure promote {one.outcome}` puts it to work"
+            lines += [f"{one.outcome}: {told}", f"{one.outcome}: card at {one.card}"]
     return lines
 
 
+def _search_told(found: Found) -> str:
+    told = f"searched: {found.trials} trials done, best log loss so far {found.best:.4f}"
+    if found.unsearched is None:
+        return f"{told}; what a run without a search takes is still under way"
+    return f"{told}, {found.unsearched:.4f} as a run without a search takes it"
+
+
 def trained_document(one: Trained) -> dict[str, Any]:
-    """The same for machines."""
+    """The same for machines.
+
+    `version`: as registered, also where refused; null where nothing could be learnt. `refused`: what speaks against it,
+    empty for a challenger. `card`: a path, or an address on the tracking server. `search`: null without one, else the
+    `trials` done, the `best_log_loss` so far, and `unsearched_log_loss`, that of what a run without a search takes
+    (null where another worker is still at it). `rows`, `unmatured` and `gone` count rows learnt from and dropped.
+    """
+    found = one.search
     return {
         "outcome": one.outcome,
         "version": one.version,
         "refused": list(one.refused),
+        "card": one.card,
+        "search": None
+        if found is None
+        else {"trials": found.trials, "best_log_loss": found.best, "unsearched_log_loss": found.unsearched},
         "rows": one.rows,
         "unmatured": one.unmatured,
         "gone": one.gone,
-        "metrics": {name: vars(found) for name, found in one.backtest.metrics.items()} if one.backtest else None,
+        "metrics": {name: vars(measured) for name, measured in one.backtest.metrics.items()} if one.backtest else None,
     }
+
+
+def promoted_lines(model: Model, entry: Mapping[str, Any]) -> list[str]:
+    """A promotion: what serves now, what was overridden, and how it stood beside the champion before."""
+    overridden = [f"  overridden: {fault}" for fault in entry["faults"]]
+    beside = [f"  {told}" for told in entry["compared"]]
+    return [f"{model.version} is champion for {model.outcome}.", *overridden, *beside]
+
+
+def promoted_document(model: Model, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for machines: `champion`, who was told to have asked, whether it was `forced`, over which `faults`, and
+    what was `compared` with the champion before."""
+    return {"champion": model.version} | {name: entry[name] for name in ("who", "forced", "faults", "compared")}
 
 
 def revenue_lines(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -77,6 +77,9 @@ class Cell:
     def contains(self, part: str) -> Cell:
         return spread(lambda text: part in text, self)
 
+    def startswith(self, part: str) -> Cell:
+        return spread(lambda text: text.startswith(part), self)
+
     def isnull(self) -> Cell:
         return Cell(self.value is None)
 

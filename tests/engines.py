@@ -113,6 +113,19 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     raise TimeoutError(f"nothing answered on port {port} within {START_SECONDS} s")
 
 
+def another_database(server: str, name: str, *settings: str) -> str:
+    """An empty database of its own on the server, after which its `settings` are run there; yields its location."""
+    import psycopg
+
+    location = f"{server.rpartition('/')[0]}/{name}"
+    sorts = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"  # a before B, as people sort
+    for where, texts in ((server, [f'CREATE DATABASE "{name}" {sorts}']), (location, settings)):
+        with psycopg.connect(where, autocommit=True) as control:
+            for text in texts:
+                control.execute(text.encode())
+    return location
+
+
 def load_postgres(server: str, folder: Path) -> str:
     """Every Parquet file of a folder as a table of a schema of its own; yields the location of that schema."""
     import ibis

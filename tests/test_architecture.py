@@ -24,7 +24,7 @@ MODULES = {
 DOORS = {
     "bentoml": {"serving.service"},
     "lightgbm": {"training.booster"},
-    "mlflow": {"training.registry"},
+    "mlflow": {"training.tracking"},
     "optuna": {"training.tune"},
     "shap": {"training.plots"},
     "sqlalchemy": {"serving.ledger", "training.tune"},

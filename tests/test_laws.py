@@ -31,6 +31,7 @@ from tests.worlds import (
     postponed,
     renamed,
     spine_of,
+    spoilt,
     together,
     unlearnt,
     world,
@@ -41,8 +42,8 @@ from training.coverage import with_references
 from training.outcomes import label
 
 SLOW = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-TWINS = {"cut": cut, "unlearnt": unlearnt, "postponed": postponed}
-"""Three ways to change what was known or learnt only later; after each of them nothing may have changed."""
+TWINS = {"cut": cut, "unlearnt": unlearnt, "postponed": postponed, "spoilt": spoilt}
+"""Four ways to change what was known or learnt only later; after each of them nothing may have changed."""
 
 
 def with_twins(tables: World, as_of: date) -> World:
@@ -80,8 +81,9 @@ def of_some(tables: World, accounts: set[str]) -> World:
 def test_no_feature_sees_what_was_known_or_learnt_later(tables: World) -> None:
     assume(sum(map(len, tables.values())) > 80)  # a near-empty world breaks no law, and costs as much
     with TemporaryDirectory() as folder:
-        warehouse = opened(with_twins(tables, AS_OF), Path(folder))
-        assert warehouse.quarantine.empty, "a drawn world must keep the rules of SOURCES"
+        warehouse = opened(with_twins(tables, AS_OF), Path(folder), bad_share=1)
+        assert all(key.endswith("/spoilt") for key in warehouse.quarantine["key"]), "a drawn world keeps the rules"
+        assert set(warehouse.quarantine["column"]) == {"rating", "progress", "ended_on"}
         everybody = [account + twin for account in ids(tables) for twin in ("", *(f"/{name}" for name in TWINS))]
         seen = snapshot(warehouse, spine_of(everybody, AS_OF))
         for name in TWINS:
@@ -110,13 +112,16 @@ def test_a_feature_by_itself_is_what_it_is_beside_all_others(tables: World) -> N
     tables=worlds(accounts=4, sources=("accounts", "subscriptions"), rows=4),
     age=st.integers(31, 300),
     horizon_days=st.integers(1, 200),
+    since=st.sampled_from([day(-9999), day(200)]),
 )
 def test_labels_and_cohorts_see_nothing_known_at_or_after_their_date(
-    tables: World, age: int, horizon_days: int
+    tables: World, age: int, horizon_days: int, since: date
 ) -> None:
+    """Also where ends are faulty that were learnt long ago."""
     with TemporaryDirectory() as folder:
-        warehouse = opened(with_twins(tables, AS_OF), Path(folder))
-        rows = spine_of(sorted(set(with_twins(tables, AS_OF)["accounts"]["account_id"])), day(age))
+        twins = with_twins(spoilt(tables, since), AS_OF)
+        warehouse = opened(twins, Path(folder), bad_share=1)
+        rows = spine_of(ids(twins), day(age))
         labelled = label(warehouse, rows, horizon_days, AS_OF)
         for told in (labelled, paying(warehouse, AS_OF), cohort(warehouse, AS_OF)):
             for name in TWINS:

@@ -82,6 +82,11 @@ def postponed(tables: Mapping[str, pd.DataFrame], as_of: date) -> World:
     return {name: pd.concat([rows, _postponed(SOURCES[name], rows, as_of)]) for name, rows in tables.items()}
 
 
+def spoilt(tables: Mapping[str, pd.DataFrame], since: date) -> World:
+    """The same rows, but what is learnt after one, at or after `since`, is faulty: a rating of 8, an end too early."""
+    return {name: _spoilt(SOURCES[name], rows, since) for name, rows in tables.items()}
+
+
 def renamed(tables: Mapping[str, pd.DataFrame], suffix: str, *, accounts: bool = True) -> World:
     """The world with other ids of rows and, unless told otherwise, of accounts, but alike in all else."""
     own = {key for source in SOURCES.values() for key in source.key if key != "account_id"}
@@ -121,11 +126,29 @@ def _unlearnt(source: Source, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:
     kept = rows.copy()
     for column in source.columns:
         if column.learnt_at is not None and column.name in rows:
-            learnt = rows[column.learnt_at]
-            if column.name == "ended_on":
-                learnt = learnt.fillna(rows["ended_on"])
-            kept[column.name] = rows[column.name].where(learnt < pd.Timestamp(as_of))
+            kept[column.name] = rows[column.name].where(_learnt(column, rows) < pd.Timestamp(as_of))
     return kept
+
+
+def _learnt(column: Column, rows: pd.DataFrame) -> pd.Series[Any]:
+    """When each value of a column was learnt: an end, unless said otherwise, on its day."""
+    learnt = rows[column.learnt_at or "known_at"]
+    return learnt.fillna(rows["ended_on"]) if column.name == "ended_on" else learnt
+
+
+def _spoilt(source: Source, rows: pd.DataFrame, since: date) -> pd.DataFrame:
+    told = rows.copy()
+    first = {late: early for early, late in source.in_order}
+    for column in (one for one in source.columns if one.learnt_at not in (None, one.name)):
+        learnt = _learnt(column, rows)
+        known = rows["known_at"].fillna(rows[source.event or "known_at"])
+        later = (learnt >= pd.Timestamp(since)) & (learnt > known) & rows[column.name].notna()
+        if column.name in first:
+            told[column.name] = rows[column.name].mask(later, rows[first[column.name]] - pd.Timedelta(days=3))
+            told[column.learnt_at] = rows[column.learnt_at].mask(later, learnt)
+        elif column.high is not None:
+            told[column.name] = rows[column.name].mask(later, column.high + 3)
+    return told
 
 
 def _postponed(source: Source, rows: pd.DataFrame, as_of: date) -> pd.DataFrame:

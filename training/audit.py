@@ -8,27 +8,32 @@ from typing import Any
 import pandas as pd
 
 from features.catalogue import READ
-from features.cohort import cohort
+from features.cohort import cohort, spine
 from features.snapshot import Progress
 from features.sources import SOURCES
 from features.warehouse import Warehouse
-from training.backtest import MIN_OUTCOMES
+from training.backtest import MIN_ACCOUNTS, came_to
 from training.contradictions import Contradiction, contradictions_in, refusals
 from training.coverage import coverage, freshness
 from training.dataset import Dataset, DatasetError, joined, training_dates
 from training.leaks import Leak, leaks_of
-from training.outcomes import OUTCOMES
+from training.outcomes import OUTCOMES, label
 
 __all__ = ["Audit", "Contradiction", "Leak", "audit", "contradictions_in", "refusals"]
 
 STALE_DAYS = 45
-SAMPLED_DATES, SAMPLED_ROWS = 6, 6_000
-"""So many dates are looked at, or more in a small company, up to so many rows: its few outcomes lie far apart."""
+SAMPLED_DATES, SAMPLED_ROWS = 6, 12_000
+"""On so many dates features are looked at, or on more in a small company, up to so many rows: its few outcomes lie far
+apart."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found. `unusable` lists why a training would refuse; empty if it would not."""
+    """What an audit found. `unusable` lists why a training would refuse; empty if it would not.
+
+    `outcomes` counts the rows to which each came, of all `rows` that a training would learn from; `accounts` the
+    accounts that these are of.
+    """
 
     as_of: date
     tables: Mapping[str, dict[str, Any]]
@@ -39,6 +44,7 @@ class Audit:
     contradictions: tuple[Contradiction, ...]
     leaks: tuple[Leak, ...]
     outcomes: Mapping[str, int]
+    accounts: Mapping[str, int]
     rows: int
     unusable: tuple[str, ...]
 
@@ -59,19 +65,15 @@ def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: P
     try:
         dates = training_dates(warehouse, horizon_days, as_of)
         most = max(SAMPLED_DATES, SAMPLED_ROWS // max(len(cohort(warehouse, dates[-1])), 1))
-        step = max(1, len(dates) // most)
-        data = joined(warehouse, dates[::-1][::step][:most], horizon_days, as_of, progress)
+        data = joined(warehouse, _spread(dates, most), horizon_days, as_of, progress)
     except DatasetError as error:
         unusable.append(str(error))
-    outcomes = {} if data is None else {name: int(data.frame[name].sum()) for name in OUTCOMES}
-    # The sample holds a share of the dates that training would use; what it holds of outcomes scales with it.
-    scale = 1.0 if data is None else len(dates) / max(data.frame["as_of"].nunique(), 1)
-    outcomes = {name: round(count * scale) for name, count in outcomes.items()}
-    if data is not None and not any(count >= MIN_OUTCOMES for count in outcomes.values()):
-        unusable.append(
-            f"not enough to say: about {', '.join(f'{count} x {name}' for name, count in outcomes.items())} in the "
-            f"history; at least {MIN_OUTCOMES} of one outcome are needed"
-        )
+    known = None if data is None else _labelled(warehouse, dates, horizon_days, as_of)
+    outcomes = {} if known is None else {name: int(known[name].sum()) for name in OUTCOMES}
+    accounts = {} if known is None else {name: came_to(known, name) for name in OUTCOMES}
+    if known is not None and not any(count >= MIN_ACCOUNTS for count in accounts.values()):
+        came = ", ".join(f"{name} to {count} accounts" for name, count in accounts.items())
+        unusable.append(f"not enough to say: {came}; that one comes to at least {MIN_ACCOUNTS} is needed")
     leaks = [] if data is None else leaks_of(warehouse, data)
     unusable += [
         f"{leak.feature} seems to know {leak.outcome} (see the suspicions); mend it, or train with --allow-leaks"
@@ -89,9 +91,26 @@ def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: P
         contradictions=tuple(contradictions),
         leaks=tuple(leaks),
         outcomes=outcomes,
-        rows=0 if data is None else round(len(data.frame) * scale),
+        accounts=accounts,
+        rows=0 if known is None else len(known),
         unusable=tuple(unusable),
     )
+
+
+def _labelled(warehouse: Warehouse, dates: list[date], horizon_days: int, as_of: date) -> pd.DataFrame:
+    """What became of every row that a training would learn from.
+
+    2026-11-26: counted on all dates, without their features, and no longer scaled up from the sampled ones. Accounts
+    do not scale with dates, and a count that may be too small would refuse what a training takes.
+    """
+    found = label(warehouse, spine(warehouse, dates), horizon_days, as_of)
+    return found[found["matured"] & ~found["gone"]]
+
+
+def _spread(dates: list[date], most: int) -> list[date]:
+    """At most so many dates, evenly from the last to the first: a leak may lie anywhere in the history."""
+    steps = min(most, len(dates)) - 1
+    return [dates[-1 - round(at * (len(dates) - 1) / max(steps, 1))] for at in range(steps + 1)]
 
 
 def _table(warehouse: Warehouse, name: str) -> dict[str, Any]:

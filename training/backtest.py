@@ -32,7 +32,17 @@ from training.worth import Interval, intervals
 
 FOLDS = 4
 MIN_OUTCOMES = 40
-"""Fewer outcomes than this in the whole history, or a quarter of it in a fold's past, is not enough to learn from."""
+"""Fewer rows to which an outcome came than this tell the search for more trees, or for a leak, nothing."""
+MIN_ACCOUNTS = 20
+"""An outcome that came to fewer accounts than this in the whole history, to half as many in the test periods, or to a
+quarter in a fold's past, is not enough to learn from.
+
+2026-11-26: accounts are counted and no longer 40 rows. One that leaves counts on each date of the horizon before, two
+to seven times, so that 40 rows were 6 to 20 accounts, and as many as the dates happened to lie apart. What 20 accounts
+come to is known to within 12 and 31: about the bounds between which the gate lets a promise lie (`gate.EXPECTED`), so
+of fewer no promise could be told from one that is far off. Of the companies that were learnt from before none is newly
+refused: the smallest among the tests has 27 accounts that left.
+"""
 
 OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
 RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
@@ -67,7 +77,7 @@ class Backtest:
     with an interval. `line` is fitted on all folds and is what the final model takes; what segments add to it, only
     where adding what earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds
     intervals by contender, `ahead` our measures by the column of the outcome at each horizon, `covered` how many
-    groups of alike probability, of how many, the line's own interval held.
+    groups of alike probability, of how many, held with the chance of the count (`covered_alone`: without).
     """
 
     outcome: str
@@ -82,6 +92,7 @@ class Backtest:
     segments: tuple[float, float, float]
     ahead: dict[str, Metrics]
     covered: tuple[int, int]
+    covered_alone: tuple[int, int]
 
     def column(self, contender: str) -> str:
         """The column of `rows` that a contender is judged by."""
@@ -124,7 +135,8 @@ def predictions(
         when = data.frame["as_of"].dt.date
         learn, test = data.frame[when.isin(fold.learn)], data.frame[when.isin(fold.test)]
         happened = learn[outcome].to_numpy(dtype=np.float64)
-        if min(happened.sum(), len(happened) - happened.sum()) < MIN_OUTCOMES / 4 or test.empty:
+        seen = min(came_to(learn, outcome), learn["account_id"][happened == 0].nunique())
+        if seen < MIN_ACCOUNTS / 4 or test.empty:
             continue
         made = {
             OURS: partial(gradient_boosting, params=params, outcome=outcome, horizon_days=data.horizon_days),
@@ -138,11 +150,12 @@ def predictions(
 
 def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | None = None) -> Backtest:
     """Every contender on rolling-origin folds; `NotEnough` if there are too few outcomes to learn from or to judge."""
-    found = int(data.frame[outcome].sum())
-    if found < MIN_OUTCOMES:
+    found = came_to(data.frame, outcome)
+    if found < MIN_ACCOUNTS:
         raise NotEnough(
-            f"{outcome}: {found} outcomes in {len(data.frame)} rows are not enough to learn from; expected at least "
-            f"{MIN_OUTCOMES}. Wait for more history, or take a longer --horizon"
+            f"{outcome}: {int(data.frame[outcome].sum())} outcomes in {len(data.frame)} rows, of {found} accounts, are "
+            f"not enough to learn from; expected at least {MIN_ACCOUNTS} accounts. Wait for more history, or take a "
+            "longer --horizon"
         )
     parts: list[pd.DataFrame] = []
     used: list[Fold] = []
@@ -172,31 +185,33 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         parts.append(part)
         used.append(plan[number])
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    if rows.empty or rows["happened"].sum() < MIN_OUTCOMES / 2:
+    judged = 0 if rows.empty else came_to(rows, "happened")
+    if judged < MIN_ACCOUNTS / 2:
         raise NotEnough(
             f"{outcome}: the history is too short for a backtest: {0 if rows.empty else int(rows['happened'].sum())} "
-            f"outcomes fall into test periods, expected at least {MIN_OUTCOMES // 2}; take a shorter --horizon or wait"
+            f"outcomes fall into test periods, of {judged} accounts, expected at least {MIN_ACCOUNTS // 2} accounts; "
+            "take a shorter --horizon or wait"
         )
-    happened, arr = _floats(rows, "happened"), _floats(rows, "arr")
+    happened = _floats(rows, "happened")
     segments = better_by(happened, _floats(rows, SEGMENTED), _floats(rows, SERVED), rows["account_id"], params.seed)
     if segments[1] > 0:
-        rows[SERVED] = rows[SEGMENTED]
+        served = [str(name) for name in rows if str(name).startswith(SERVED)]
+        rows[served] = rows[served].add(rows[SEGMENTED] - rows[SERVED], axis=0)
     line = _line(rows, outcome, data.horizon_days)
     line = replace(line, doubt=doubt(line, rows, _floats(rows, OURS)))
     if segments[1] > 0:
         line = replace(line, segments=segment_offsets(rows, line.served(_floats(rows, OURS))))
     columns = {OURS: SERVED} | {name: name for name in BASELINES}
+    known_by = {number: last_matured(plan[number].test[0], data.horizon_days) for number in rows["fold"].unique()}
+    covered = coverage(rows, _floats(rows, OURS), known_by)
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
         folds=tuple(used),
         rows=rows,
         line=line,
-        metrics={name: metrics(happened, _floats(rows, column), arr) for name, column in columns.items()},
-        by_fold=tuple(
-            metrics(_floats(part, "happened"), _floats(part, SERVED), _floats(part, "arr"))
-            for _, part in rows.groupby("fold")
-        ),
+        metrics={name: _judged(rows, "happened", column) for name, column in columns.items()},
+        by_fold=tuple(_judged(part, "happened", SERVED) for _, part in rows.groupby("fold")),
         beats={
             name: better_by(happened, _floats(rows, SERVED), _floats(rows, name), rows["account_id"], params.seed)
             for name in BASELINES
@@ -204,8 +219,18 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         spread={name: intervals(rows, column, params.seed) for name, column in columns.items()},
         segments=segments,
         ahead=_ahead(rows),
-        covered=coverage(rows, _floats(rows, OURS)),
+        covered=(covered.held, covered.of),
+        covered_alone=(covered.alone, covered.of),
     )
+
+
+def came_to(rows: pd.DataFrame, outcome: str) -> int:
+    """To how many accounts the outcome came."""
+    return int(rows["account_id"][rows[outcome].fillna(False).astype(bool)].nunique())
+
+
+def _judged(rows: pd.DataFrame, outcome: str, column: str) -> Metrics:
+    return metrics(_floats(rows, outcome), _floats(rows, column), _floats(rows, "arr"), rows["account_id"])
 
 
 def _line(rows: pd.DataFrame, outcome: str, horizon_days: int, before: date | None = None) -> Line:
@@ -258,7 +283,7 @@ def _matured(rows: pd.DataFrame, before: date, horizon_days: int) -> pd.DataFram
 def _line_before(earlier: pd.DataFrame | None, outcome: str, horizon_days: int, before: date) -> Line:
     """What would have been served on a day: calibrated on the outcomes of earlier folds that were known by then."""
     earlier = None if earlier is None else _matured(earlier, before, horizon_days)
-    if earlier is None or earlier["happened"].sum() < MIN_OUTCOMES / 2:
+    if earlier is None or not enough(_floats(earlier, "happened")):
         return Line()
     line = _line(earlier, outcome, horizon_days, before)
     return replace(line, segments=segment_offsets(earlier, line.served(_floats(earlier, OURS))))
@@ -272,7 +297,7 @@ def _ahead(rows: pd.DataFrame) -> dict[str, Metrics]:
         if column != name and name in rows.columns:
             known = rows[rows[name].notna() & rows[column].notna()]
             if len(known):
-                found[name] = metrics(_floats(known, name), _floats(known, column), _floats(known, "arr"))
+                found[name] = _judged(known, name, column)
     return found
 
 

@@ -1,130 +1,245 @@
 """The model card: one page that says what a model predicts, how well, against what, and what it cannot see."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from features.catalogue import FAMILIES
 from features.feature import Reason
-from training.backtest import BASELINES, OURS, SERVED, Backtest
-from training.calibration import MIN_SEGMENT_OUTCOMES
+from features.revenue import GRACE_DAYS
+from training.backtest import BASELINES, OURS, SERVED, Backtest, came_to
+from training.calibration import MIN_LEVEL_OUTCOMES, MIN_SEGMENT_OUTCOMES
 from training.dataset import Dataset
-from training.horizons import LOST_AT_RENEWAL
-from training.metrics import CAPACITY
+from training.lead import BEFORE_END, before_the_end, early
+from training.metrics import CAPACITY, Metrics
 from training.model import Model
-from training.outcomes import OUTCOMES
-from training.plots import plots
+from training.outcomes import CHANGE, OUTCOMES
+from training.plots import CAPTIONS, plots
 from training.reasons import reason_shares
-from training.worth import MIN_SAID, SAVE_COST, Interval, groups, lead, profit
+from training.weaknesses import asked_for, profit_of, weaknesses
+from training.worth import MIN_SAID, SAVE_COST, groups
+
+FORMS = {
+    "average precision": ".3f",
+    "ROC-AUC": ".3f",
+    "log loss": ".4f",
+    "Brier score": ".4f",
+    "precision in the top tenth": ".1%",
+    "lift in the top tenth": ".1f",
+    "ARR captured in the top tenth": ".0%",
+    "promised over came": ".2f",
+}
+"""How each measure that has an interval is printed."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a model was made, so that it can be made again: its parameters, how many sets of them were searched (0: the
+    defaults), the seed, and the fingerprint of what it learnt from."""
+
+    params: Mapping[str, object]
+    trials: int
+    seed: int
+    fingerprint: str
 
 
 def card_files(
-    data: Dataset, result: Backtest, model: Model, refused: list[str], notes: Sequence[str] = ()
+    data: Dataset,
+    result: Backtest,
+    model: Model,
+    refused: list[str],
+    notes: Sequence[str] = (),
+    making: Making | None = None,
 ) -> dict[str, str | bytes]:
     """`card.md`, `card.html` and its plots as SVG, by file name."""
-    text = card_markdown(data, result, model, refused, notes)
+    text = card_markdown(data, result, model, refused, notes, making)
     drawn = plots(data, result, model)
     return {"card.md": text, "card.html": _page(text, drawn, model), **drawn}
 
 
-def card_markdown(data: Dataset, result: Backtest, model: Model, refused: list[str], notes: Sequence[str] = ()) -> str:
+def card_markdown(
+    data: Dataset,
+    result: Backtest,
+    model: Model,
+    refused: list[str],
+    notes: Sequence[str] = (),
+    making: Making | None = None,
+) -> str:
     """The card in Markdown: tables of figures, in words first. `notes` are paragraphs on how it was trained."""
-    ours, ours_spread = result.metrics[OURS], result.spread[OURS]
+    ours = result.metrics[OURS]
     lines = [
         f"# {model.outcome.capitalize()} within {model.horizon_days} days",
         "",
         f"Says how likely it is that an account {OUTCOMES[model.outcome].verb} within {model.horizon_days} days. "
         f"Learnt from {len(data.frame):,} rows of {data.frame['account_id'].nunique():,} accounts, nothing known on or "
         f"after {model.until}; it answers for {', '.join(map(str, model.horizons))} days "
-        f"ahead. The outcome happened in {model.base_rate:.1%} of them. {data.unmatured:,} rows whose "
+        f"ahead. The outcome happened in {model.base_rate:.1%} of the rows, to "
+        f"{came_to(data.frame, model.outcome):,} accounts. {data.unmatured:,} rows whose "
         f"horizon had not passed and {data.gone:,} of accounts that had already left were dropped.",
+        "",
+        _for_whom(model.outcome),
         "",
         "**The gate is open.**" if not refused else "**Refused:** " + "; ".join(refused) + ".",
         *(line for note in notes for line in ("", note)),
         "",
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
         f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "
-        f"outcomes, {ours.outcomes} came. Of the ARR concerned, {ours.captured:.0%} belonged to the tenth "
-        "of accounts it ranked highest.",
+        f"outcomes, {ours.outcomes} came, to {ours.accounts} accounts; an account counts on every date asked. "
+        f"Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of accounts it ranked highest.",
+        *_contender_lines(result),
+        *_period_lines(result),
+        *_ahead_lines(result),
+        *_lead_lines(result),
+        *_group_lines(result),
+        *_calibration_lines(result, model),
+        *_reason_lines(reason_shares(model, data.frame, CAPACITY)),
         "",
-        f"| out of time | Tenure | {' | '.join(BASELINES)} |",
-        f"|---|---{'|---' * len(BASELINES)}|",
+        f"Known weaknesses: {'; '.join(weaknesses(result, model, making.trials if making else 0))}.",
+        *_making_lines(making),
+        *_sight_lines(model),
+        *(line for file, caption in CAPTIONS.items() for line in ("", f"![{caption}]({file})")),
+        "",
     ]
-    for label in ours_spread:
-        cells = [f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})" for one in _spreads(result, label)]
+    return "\n".join(lines)
+
+
+def _for_whom(outcome: str) -> str:
+    """Of whom it speaks, and when the outcome counts as come (`training/outcomes.py`)."""
+    counts = {
+        "churn": f"An account leaves when what it pays falls to nothing for more than {GRACE_DAYS} days; a term that "
+        "is signed again within these counts as never interrupted",
+        "contraction": f"An account shrinks when its ARR at the horizon lies at least {CHANGE:.0%} below that of the "
+        "day asked, and it has not left meanwhile",
+        "expansion": f"An account grows when its ARR at the horizon lies at least {CHANGE:.0%} above that of the day "
+        "asked, and it has not left meanwhile",
+    }
+    return (
+        "It speaks of accounts that pay on the day asked and of which no notice of cancellation was known by then. "
+        f"{counts[outcome]}."
+    )
+
+
+def _making_lines(making: Making | None) -> list[str]:
+    if making is None:
+        return []
+    how = f"the best of {making.trials} trials" if making.trials else "not searched for"
+    told = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in (making.params.items())
+    )
+    return [
+        "",
+        f"Made with seed {making.seed} from data of fingerprint {making.fingerprint}. Parameters, {how}: {told}.",
+    ]
+
+
+def _contender_lines(result: Backtest) -> list[str]:
+    """Every measure of ours and of the baselines, then by how much the log loss is lower."""
+    contenders = (OURS, *BASELINES)
+    lines = ["", f"| out of time | Tenure | {' | '.join(BASELINES)} |", f"|---|---{'|---' * len(BASELINES)}|"]
+    for label, form in FORMS.items():
+        found = [result.spread[who][label] for who in contenders]
+        cells = [f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})" for one in found]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     for label, name, form in (
-        ("log loss", "log_loss", ".4f"),
-        ("Brier score", "brier", ".4f"),
         ("calibration slope (1 is perfect)", "slope", ".2f"),
         ("calibration error", "ece", ".4f"),
-        ("lift in the top tenth", "lift", ".1f"),
-        ("ARR captured in the top tenth", "captured", ".0%"),
     ):
-        cells = [format(getattr(result.metrics[who], name), form) for who in (OURS, *BASELINES)]
+        cells = [format(getattr(result.metrics[who], name), form) for who in contenders]
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    profits = [_profit(result, who) for who in (OURS, *BASELINES)]
-    lines.append(f"| expected profit of saving, % of the ARR | {' | '.join(f'{one:.2%}' for one in profits)} |")
-    lines += [
+    profits = [f"{profit_of(result, who):.2%}" for who in contenders]
+    lower = "; ".join(
+        f"against {name} by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
+        for name, (difference, low, high) in result.beats.items()
+    )
+    return [
+        *lines,
+        f"| expected profit of saving, % of the ARR | {' | '.join(profits)} |",
         "",
         "In brackets: 95 % of a bootstrap over accounts. Profit: of the best number of accounts to try to save, each "
         f"try at {SAVE_COST:.0%} of the mean ARR, the share that can be saved unknown (Verbraken et al., 2013; "
         "Janssens et al., 2022).",
+        "",
+        f"Log loss lowered, with a 95 % interval from a paired bootstrap over accounts: {lower}",
     ]
-    lines += ["", "Log loss lowered, with a 95 % interval from a paired bootstrap over accounts: "]
-    lines[-1] += "; ".join(
-        f"against {name} by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
-        for name, (difference, low, high) in result.beats.items()
-    )
-    lines += ["", "| period | rows | outcomes | promised | average precision | ROC-AUC |", "|---|---|---|---|---|---|"]
+
+
+def _counts(found: Metrics) -> str:
+    return f"{found.rows:,} | {found.outcomes} | {found.accounts} | {found.expected:.0f}"
+
+
+def _period_lines(result: Backtest) -> list[str]:
+    lines = [
+        "",
+        "| period | rows | outcomes | of accounts | promised | average precision | ROC-AUC |",
+        "|---" * 7 + "|",
+    ]
     for fold, found in zip(result.folds, result.by_fold, strict=True):
-        lines.append(
-            f"| {fold.test[0]} to {fold.test[-1]} | {found.rows:,} | {found.outcomes} | {found.expected:.0f} | "
-            f"{found.average_precision:.3f} | {found.roc_auc:.3f} |"
-        )
-    lines += _ahead_lines(result) + _lead_lines(result) + _group_lines(result) + _calibration_lines(result, model)
-    lines += _reason_lines(reason_shares(model, data.frame, CAPACITY)) + _weakness_lines(result, model)
-    lines += ["", "| signal family | features seen | cannot see: no data, or the same for everybody |", "|---|---|---|"]
-    for family, rows in FAMILIES.items():
-        blind = [feature.label.lower() for feature in rows if feature.name not in model.encoding.features]
-        lines.append(f"| {family} | {len(rows) - len(blind)} of {len(rows)} | {'; '.join(blind) or 'nothing'} |")
-    lines.append("")
-    return "\n".join(lines)
-
-
-def _spreads(result: Backtest, label: str) -> list[Interval]:
-    return [result.spread[who][label] for who in (OURS, *BASELINES)]
-
-
-def _profit(result: Backtest, who: str) -> float:
-    rows = result.rows
-    happened, log_odds, arr = (rows[name].to_numpy(dtype=float) for name in ("happened", result.column(who), "arr"))
-    return profit(happened, log_odds, arr)
+        ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f}"
+        lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {ranked} |")
+    return lines
 
 
 def _ahead_lines(result: Backtest) -> list[str]:
     """The same model asked at every horizon, and at the end of the term."""
-    lines = ["", "| asked | rows | outcomes | promised | average precision | ROC-AUC | log loss |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    head = "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss |"
+    lines = ["", head, "|---" * 8 + "|"]
     for name, found in result.ahead.items():
-        days = name.rpartition("_")[2]
-        what = "by the end of the term" if name == LOST_AT_RENEWAL else f"{days} days ahead"
-        lines.append(
-            f"| {what} | {found.rows:,} | {found.outcomes} | {found.expected:.0f} | {found.average_precision:.3f} | "
-            f"{found.roc_auc:.3f} | {found.log_loss:.4f} |"
-        )
+        ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
+        lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} |")
+    return lines
+
+
+def _lead_lines(result: Backtest) -> list[str]:
+    """How early the outcome was seen coming."""
+    lines = [
+        "",
+        f"| {result.outcome} came after | rows | of accounts | already among the {CAPACITY:.0%} ranked highest |",
+        "|---|---|---|---|",
+    ]
+    for span, one in early(result.rows, result.outcome, SERVED).items():
+        lines.append(f"| {span} | {one.rows} | {one.accounts} | {one.share:.0%} |")
+    ended = before_the_end(result.rows, SERVED)
+    if ended is None:
+        return lines
+    said = f"{ended.share:.0%}" if ended.share == ended.share else "not enough to say"
+    return [
+        *lines,
+        f"| lost with its term, {BEFORE_END} days before the term ends | {ended.rows} | {ended.accounts} | {said} |",
+        "",
+        "Each span is ranked by the answer at the horizon that ends it, the last line by the answer for the end of the "
+        "term.",
+    ]
+
+
+def _group_lines(result: Backtest) -> list[str]:
+    """Quality by segment and age; silence where the outcome came to too few accounts of a group."""
+    lines = ["", "| group | rows | outcomes | of accounts | promised | average precision | ROC-AUC |", "|---" * 7 + "|"]
+    for name, found in groups(result.rows, SERVED).items():
+        said = f"{found.average_precision:.3f} | {found.roc_auc:.3f}" if found.accounts >= MIN_SAID else "too few | "
+        lines.append(f"| {name} | {_counts(found)} | {said} |")
     return lines
 
 
 def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     """What the interval beside a probability means and whether it held; what segments add."""
-    held, of = result.covered
+    (held, of), (alone, _) = result.covered, result.covered_alone
     difference, low, high = result.segments
     gained = f"log loss lowered by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
     added = ", ".join(f"{name} {value:+.2f}" for name, value in sorted(model.line.segments.items()))
+    judged = (
+        "Each period judged by the calibration of earlier ones alone, the number that came lay in the interval itself "
+        f"in {alone} of {of} groups of alike probability, and in {held} of {of} with the chance of the count added."
+        if of
+        else "Whether it held is not known: no test period had enough come true before it to calibrate on (at least "
+        f"{MIN_LEVEL_OUTCOMES} rows)."
+    )
     return [
         "",
-        "Beside each probability stands an interval: in 95 of 100 periods the frequency among accounts so scored lies "
-        f"in it. Each period judged by the others, it held in {held} of {of} groups of alike probability.",
+        "Beside each probability stands an interval: in 95 of 100 periods the rate behind accounts so scored lies in "
+        "it. How many of so many accounts it comes to scatters about that rate by chance as well, the more the fewer "
+        f"they are. {judged}",
         "",
         f"What a segment adds to the log-odds: {added} ({gained})."
         if added
@@ -138,52 +253,16 @@ def _reason_lines(reasons: Mapping[str, float]) -> list[str]:
     return ["", f"First reason of the {CAPACITY:.0%} of accounts most likely on the newest dates: {told or 'none'}."]
 
 
-def _weakness_lines(result: Backtest, model: Model) -> list[str]:
-    """What the figures themselves warn of; silence where they warn of nothing."""
-    found = []
-    early = [(span, share) for span, (_, share) in lead(result.rows, result.outcome, SERVED).items()]
-    if early and early[-1][1] < 2 * CAPACITY:
-        found.append(f"{early[-1][0]} ahead it finds {early[-1][1]:.0%} in its top {CAPACITY:.0%}, little over chance")
-    small = [name for name, one in groups(result.rows, SERVED).items() if one.outcomes < MIN_SAID]
-    if small:
-        found.append(f"nothing is shown for {', '.join(small)}: fewer than {MIN_SAID} outcomes each")
-    for name, one in groups(result.rows, SERVED).items():
-        if one.outcomes >= MIN_SAID and not 0.7 <= one.expected / one.outcomes <= 1.4:
-            found.append(f"for {name} it promised {one.expected:.0f} where {one.outcomes} came")
-    worst = min(result.by_fold, key=lambda one: one.roc_auc if one.roc_auc == one.roc_auc else 1.0)
-    best = max(one.roc_auc for one in result.by_fold if one.roc_auc == one.roc_auc)
-    if worst.roc_auc < best - 0.1:
-        found.append(f"quality differs by period: ROC-AUC {worst.roc_auc:.2f} to {best:.2f}")
-    blind = [family for family, rows in FAMILIES.items() if not {f.name for f in rows} & set(model.encoding.features)]
-    if blind:
-        found.append(f"it sees nothing of {', '.join(blind)}")
-    found.append("it knows what tables know; a merger, a bankruptcy or a word in a corridor comes as a surprise")
-    return ["", "Known weaknesses: " + "; ".join(found) + "."]
-
-
-def _lead_lines(result: Backtest) -> list[str]:
-    """How early the outcome was seen coming."""
-    found = lead(result.rows, result.outcome, SERVED)
-    return [
-        "",
-        f"| {result.outcome} came after | rows | already among the {CAPACITY:.0%} ranked highest |",
-        "|---|---|---|",
-        *(f"| {span} | {count} | {share:.0%} |" for span, (count, share) in found.items()),
-    ]
-
-
-def _group_lines(result: Backtest) -> list[str]:
-    """Quality by segment and age; silence where a group has too few outcomes."""
-    lines = ["", "| accounts | rows | outcomes | promised | average precision | ROC-AUC |", "|---|---|---|---|---|---|"]
-    for name, found in groups(result.rows, SERVED).items():
-        said = f"{found.average_precision:.3f} | {found.roc_auc:.3f}" if found.outcomes >= MIN_SAID else "too few | "
-        lines.append(f"| {name} | {found.rows:,} | {found.outcomes} | {found.expected:.0f} | {said} |")
+def _sight_lines(model: Model) -> list[str]:
+    lines = ["", "| signal family | features seen | cannot see: no data, or the same for everybody |", "|---|---|---|"]
+    for family, rows in FAMILIES.items():
+        blind = [feature.label.lower() for feature in rows if feature.name not in model.encoding.features]
+        lines.append(f"| {family} | {len(rows) - len(blind)} of {len(rows)} | {'; '.join(blind) or 'nothing'} |")
     return lines
 
 
 def _page(markdown: str, drawn: dict[str, bytes], model: Model) -> str:
-    body = "\n".join(_blocks(markdown))
-    figures = "\n".join(f"<figure>{_inline(plot)}</figure>" for plot in drawn.values())
+    body = "\n".join(_blocks(markdown, drawn))
     title = html.escape(f"{model.outcome} within {model.horizon_days} days")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model card: {title}</title>'
@@ -191,7 +270,7 @@ def _page(markdown: str, drawn: dict[str, bytes], model: Model) -> str:
         "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .8rem;border-bottom:1px solid #d8dde5;"
         "text-align:right}td:first-child,th:first-child{text-align:left}figure{display:inline-block;"
         "margin:1rem 1.5rem 1rem 0;max-width:100%}svg{max-width:100%;"
-        f"height:auto}}</style>{body}{figures}</html>"
+        f"height:auto}}</style>{body}</html>"
     )
 
 
@@ -200,13 +279,15 @@ def _inline(svg: bytes) -> str:
     return text[text.index("<svg") :]
 
 
-def _blocks(markdown: str) -> list[str]:
-    """The few shapes of Markdown that a card has: a heading, paragraphs and tables."""
+def _blocks(markdown: str, drawn: Mapping[str, bytes]) -> list[str]:
+    """The few shapes of Markdown that a card has: a heading, paragraphs, tables and the plots `drawn` beside it."""
     out: list[str] = []
     for block in markdown.strip().split("\n\n"):
         lines = block.splitlines()
         if block.startswith("# "):
             out.append(f"<h1>{html.escape(block[2:])}</h1>")
+        elif plot := re.fullmatch(r"!\[.*\]\((.*)\)", block):
+            out.append(f"<figure>{_inline(drawn[plot[1]])}</figure>")
         elif block.startswith("|"):
             cells = [[html.escape(cell.strip()) for cell in line.strip("|").split("|")] for line in lines]
             head = "".join(f"<th>{cell}</th>" for cell in cells[0])

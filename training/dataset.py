@@ -10,10 +10,10 @@ from features.cohort import cohort, spine
 from features.snapshot import Progress, snapshot
 from features.warehouse import Warehouse
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, label_at
-from training.outcomes import OUTCOMES, label, last_matured, lost_at_renewal, treated
+from training.outcomes import OUTCOMES, label, last_matured, lost_at_renewal, treated_after
 
-TREATED = "treated"
-"""The column that says whether a playbook ran for the account within the horizon."""
+TREATED_AFTER = "treated_after"
+"""The column that says after how many days a playbook was started for the account; null where none was."""
 STEP_DAYS = 28
 """Days between two dates of the training spine; half of it where fewer than `SMALL_COHORT` accounts pay at once."""
 SMALL_COHORT = 1_000
@@ -30,9 +30,9 @@ class Dataset:
     """`frame`: `account_id`, `as_of`, one column a feature, `arr_before`, `arr_after` and one boolean an outcome.
 
     Beside them `<outcome>_<days>` at each other horizon, and `churn_renewal` at the end of the term, null where that
-    has not passed, and `treated` (bool): a playbook ran within the horizon.
+    has not passed or is not to be trusted, and `treated_after`: the days until a playbook was started.
 
-    `treated` counts the rows on which a playbook ran, also those that were then left out.
+    `treated` counts the rows on which a playbook ran within the horizon, also those that were then left out.
     `unmatured` and `gone` count the rows that were dropped: the future not yet known, and accounts that had left
     already without anybody knowing.
     """
@@ -115,7 +115,7 @@ def joined(
             "take a shorter --horizon or a later --until"
         )
     table = snapshot(warehouse, kept[["account_id", "as_of"]], progress=progress)
-    kept[TREATED] = treated(warehouse, kept, horizon_days, until)
+    kept[TREATED_AFTER] = treated_after(warehouse, kept, until)
     frame = table.merge(kept, on=["account_id", "as_of"], how="left", validate="one_to_one")
     if RENEWAL in frame:
         frame[LOST_AT_RENEWAL] = lost_at_renewal(warehouse, frame, until)
@@ -125,5 +125,5 @@ def joined(
         until=until,
         unmatured=int((~labelled["matured"]).sum()),
         gone=int((labelled["matured"] & labelled["gone"]).sum()),
-        treated=int(frame[TREATED].sum()),
+        treated=int((frame[TREATED_AFTER] <= horizon_days).sum()),
     )

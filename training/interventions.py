@@ -12,8 +12,9 @@ import pandas as pd
 
 from training.baselines import logistic_regression
 from training.calibration import Floats
-from training.dataset import TREATED, Dataset
-from training.horizons import WEIGHT
+from training.dataset import TREATED_AFTER, Dataset
+from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, WEIGHT, label_at
+from training.outcomes import OUTCOMES
 
 HOWS = ("keep", "exclude", "weight")
 MOST_WEIGHT = 10.0
@@ -23,21 +24,36 @@ MIN_TREATED = 20
 
 
 def without_interventions(data: Dataset, how: str, seed: int) -> Dataset:
-    """`keep` learns from all rows; `exclude` drops those treated within the horizon; `weight` drops them too, and rows
-    alike count for more: by one over the probability of not being treated (inverse-probability weighting).
+    """`keep` learns from all rows; `exclude` from no outcome within whose horizon a playbook ran; `weight` neither, and
+    rows alike count for more: by one over the probability of not being treated (inverse-probability weighting).
 
-    Accounts are treated because they look bad: to drop them alone makes danger look rare.
+    Accounts are treated because they look bad: to drop them alone makes danger look rare. The weight is that of the
+    dataset's own horizon; at longer ones, where more are left out, it makes up for a part of them only.
+
+    2026-11-26: each horizon is marked by itself. A row treated within the own horizon goes, as one goes whose horizon
+    has not passed; one treated later stays, and its outcomes beyond that day are unknown.
     """
     if how not in HOWS:
         raise ValueError(f"interventions {how!r} are not known; expected one of {', '.join(HOWS)}")
-    treated = data.frame[TREATED].to_numpy(dtype=bool)
-    if how == "keep" or not treated.any():
+    after = data.frame[TREATED_AFTER]
+    if how == "keep" or after.isna().all():
         return data
-    kept = data.frame[~treated]
+    treated = (after <= data.horizon_days).to_numpy(dtype=bool)
+    kept = _unpoisoned(data.frame)[~treated]
     if how == "weight" and treated.sum() >= MIN_TREATED and len(kept) >= MIN_TREATED:
         weight = 1 + np.exp(_chance_of_treatment(data.frame, treated.astype(np.float64), seed)[~treated])
         kept = kept.assign(**{WEIGHT: np.clip(weight, 1, MOST_WEIGHT)})
     return replace(data, frame=kept.reset_index(drop=True))
+
+
+def _unpoisoned(frame: pd.DataFrame) -> pd.DataFrame:
+    """The outcomes of each horizon, and of the end of the term, unknown where a playbook ran before it ended."""
+    after = frame[TREATED_AFTER]
+    ends: dict[str, int | pd.Series] = {label_at(name, days): days for name in OUTCOMES for days in HORIZONS}
+    if LOST_AT_RENEWAL in frame:
+        ends[LOST_AT_RENEWAL] = frame[RENEWAL].astype("float64")
+    told = {name: frame[name].astype("boolean").mask(after <= end) for name, end in ends.items() if name in frame}
+    return frame.assign(**told)
 
 
 def _chance_of_treatment(frame: pd.DataFrame, happened: Floats, seed: int) -> Floats:

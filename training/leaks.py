@@ -28,6 +28,8 @@ generated company where nobody leaves otherwise; 0.98 over 90 days there, 0.86 e
 LEAK_COVERAGE = 0.50
 """A table, or a value, that is missing so much more often where an outcome followed, the whole interval beyond it.
 Honest: 0.40 (interest in more, hardly ever shown by those who left a generated company), 0.06 elsewhere."""
+ODD_COVERAGE = 0.25
+"""From here on a table that lacks the accounts where an outcome followed is told, and refuses nothing."""
 LEAK_PRESENCE = 0.90
 """The same for what is there more often: work comes before results, so most expansions have their talk (0.25)."""
 LEAK_PURITY = 0.85
@@ -40,6 +42,11 @@ ones). Growth has steps that everybody takes, such as running into a limit (0.98
 FATE_AUC = 0.90
 """ROC-AUC, more than a horizon ahead, of accounts that would meet an outcome against those that never did. Signals
 fade with distance: 0.60 in a simulated company, 0.61 in a realistic one."""
+STATE_FATE_AUC = 0.95
+"""The same of what an account is (a number of `accounts`), from which on it refuses: a state has no distance to fade
+with, and an honest one reached 0.61. One that was written over when the account left, such as no employees, knows the
+end at every date. A contract's age may well tell who leaves: 0.84 in a generated company; it is only told."""
+STATE = ("accounts", "subscriptions")
 MIN_ACCOUNTS = MIN_OUTCOMES // 2
 """Fewer accounts with, or without, the outcome than this say nothing."""
 MOST_ROWS = 100_000
@@ -71,7 +78,7 @@ def leaks_of(warehouse: Warehouse, data: Dataset, outcomes: Collection[str] = tu
     first = {
         name: warehouse.engine.frame(rows.group_by("account_id").agg(seen=rows.known_at.min()))
         for name, rows in warehouse.tables.items()
-        if name in READ - {"accounts", "subscriptions"}
+        if name in READ - set(STATE)
     }
     spoken = sayings(warehouse, {name: fates(data, name) for name in outcomes if _enough(data, name)}, MIN_ACCOUNTS)
     found = []
@@ -134,10 +141,17 @@ def _tells(gap: Gap) -> bool:
 
 
 def _table_leaks(data: Dataset, outcome: str, name: str, first: pd.DataFrame) -> Iterator[Leak]:
-    """Whether an account has any row in a table, held against what became of it."""
-    seen = data.frame["account_id"].map(first.set_index("account_id")["seen"])
-    gap = gap_of(data.frame, outcome, (seen < data.frame["as_of"]).to_numpy(), MIN_ACCOUNTS)
-    if gap is not None and _tells(gap):
+    """Whether an account has any row in a table, held against what became of it.
+
+    Accounts are held against those that never met the outcome: of rows that an export has lost, all dates of an account
+    are lost.
+    """
+    happened = data.frame[outcome].astype(bool)
+    frame = data.frame[happened | ~happened.groupby(data.frame["account_id"]).transform("any")]
+    seen = frame["account_id"].map(first.set_index("account_id")["seen"])
+    gap = gap_of(frame, outcome, (seen < frame["as_of"]).to_numpy(), MIN_ACCOUNTS)
+    refuses = gap is not None and _tells(gap)
+    if gap is not None and (refuses or gap.high < -ODD_COVERAGE):
         less = gap.difference < 0
         cure = (
             f"the export of {name} seems to keep only accounts that stayed; export the rows of all, also of those gone"
@@ -152,6 +166,7 @@ def _table_leaks(data: Dataset, outcome: str, name: str, first: pd.DataFrame) ->
             "coverage",
             name,
             gap.difference,
+            refuses,
         )
         return
     fate = fates(data, outcome)
@@ -201,7 +216,7 @@ def _word_leaks(outcome: str, said: Said) -> Iterator[Leak]:
 def _is_reported(said: Said) -> bool:
     """Whether somebody wrote the word about an account in the course of things; its contract and its attributes are
     what it is, and all who leave may well be alike in those."""
-    state = said.source in ("accounts", "subscriptions", "entitlements")
+    state = said.source in (*STATE, "entitlements")
     return bool(said.column) and not state and SOURCES[said.source].column(said.column).kind is Kind.TEXT
 
 
@@ -235,7 +250,7 @@ def _feature_leaks(data: Dataset, outcome: str, passed: Collection[str]) -> Iter
                 feature.source,
                 auc,
             )
-        elif feature.source not in ("accounts", "subscriptions"):
+        else:
             asked = told & ahead.notna().to_numpy()
             fated = ahead[asked].to_numpy(dtype=bool)
             if min(accounts[asked][fated].nunique(), accounts[asked][~fated].nunique()) >= MIN_ACCOUNTS:
@@ -264,17 +279,23 @@ def _fate_leaks(data: Dataset, outcome: str, source: str, ranked: list[tuple[flo
     auc, name = ranked[0]
     if auc > FATE_AUC:
         alike = [other for value, other in ranked[1:] if value > FATE_AUC]
+        refuses = source == "accounts" and auc > STATE_FATE_AUC
+        why = (
+            f"it seems to have been written over after the fact; hand over {source} as they were, a row a version "
+            "with its known_at, or leave the column out of the mapping"
+            if refuses
+            else f"a signal fades with distance, so {source} may have been written, or generated, knowing the end; "
+            "figures from it are too good to be true"
+        )
         yield Leak(
             name,
             outcome,
             f"tells accounts where {outcome} followed from all others with ROC-AUC {auc:.3f} more than "
-            f"{data.horizon_days} days ahead{f' (as do {len(alike)} more of {source})' if alike else ''}: a signal "
-            f"fades with distance, so {source} may have been written, or generated, knowing the end; figures from it "
-            "are too good to be true",
+            f"{data.horizon_days} days ahead{f' (as do {len(alike)} more of {source})' if alike else ''}: {why}",
             "fate",
             source,
             auc,
-            refuses=False,
+            refuses,
         )
 
 

@@ -8,20 +8,23 @@ import pandas as pd
 from training.calibration import Floats, sigmoid
 
 CAPACITY = 0.10
-"""The share of accounts that CSMs can look after in a period; lift and ARR captured are read there."""
+"""The share of accounts that CSMs can look after in a period; precision, lift and ARR captured are read there."""
 
 
 @dataclass(frozen=True)
 class Metrics:
     """Quality of one set of predictions.
 
-    `lift`: outcome rate among the top `CAPACITY` of accounts over the rate of all; `captured`: share of the outcomes'
-    ARR in that top; `slope`, `intercept`: of outcomes on predicted log-odds (1 and 0 are perfect); `ece`: mean gap
-    between probability and frequency over ten bins of equal count. A measure that one class alone cannot give is nan.
+    `outcomes`: rows to which it came, of `accounts` accounts: one that leaves does so on every date asked before.
+    `precision`: outcome rate among the top `CAPACITY` of rows; `lift`: that over the rate of all; `captured`: share of
+    the outcomes' ARR in that top; `slope`, `intercept`: of outcomes on predicted log-odds (1 and 0 are perfect);
+    `ece`: mean gap between probability and frequency over ten bins of equal count. A measure that one class alone
+    cannot give is nan.
     """
 
     rows: int
     outcomes: int
+    accounts: int
     expected: float
     roc_auc: float
     average_precision: float
@@ -30,12 +33,16 @@ class Metrics:
     slope: float
     intercept: float
     ece: float
+    precision: float
     lift: float
     captured: float
 
 
-def metrics(happened: Floats, log_odds: Floats, arr: Floats) -> Metrics:
-    """`Metrics` of predicted log-odds against 0/1 outcomes, with each row's ARR."""
+def metrics(happened: Floats, log_odds: Floats, arr: Floats, accounts: pd.Series | None = None) -> Metrics:
+    """`Metrics` of predicted log-odds against 0/1 outcomes, with each row's ARR and account.
+
+    Without `accounts` every row counts as an account of its own.
+    """
     from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
     probability = sigmoid(log_odds)
@@ -46,6 +53,7 @@ def metrics(happened: Floats, log_odds: Floats, arr: Floats) -> Metrics:
     return Metrics(
         rows=len(happened),
         outcomes=int(happened.sum()),
+        accounts=int(happened.sum()) if accounts is None else accounts[happened > 0].nunique(),
         expected=float(probability.sum()),
         roc_auc=float(roc_auc_score(happened, log_odds)) if both else np.nan,
         average_precision=float(average_precision_score(happened, log_odds)) if both else np.nan,
@@ -54,6 +62,7 @@ def metrics(happened: Floats, log_odds: Floats, arr: Floats) -> Metrics:
         slope=slope,
         intercept=intercept,
         ece=_ece(happened, probability),
+        precision=float(happened[top].mean()) if len(happened) else np.nan,
         lift=float(happened[top].mean() / happened.mean()) if both else np.nan,
         captured=float((arr * happened)[top].sum() / arr_lost) if arr_lost else np.nan,
     )

@@ -100,24 +100,24 @@ def lost_at_renewal(warehouse: Warehouse, spine: pd.DataFrame, until: date) -> p
     return pd.Series(pd.array(told, dtype="boolean"), index=spine.index)
 
 
-def treated(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: date) -> pd.Series:
-    """Whether a playbook was started for the account within the horizon, as known before `until`: booleans.
+def treated_after(warehouse: Warehouse, spine: pd.DataFrame, until: date) -> pd.Series:
+    """The days from `as_of` until a playbook was next started for the account, as known before `until`; nan: none was.
 
     None was where there is no `actions` table; one that was refused did not run.
     """
     if "actions" not in warehouse.tables:
-        return pd.Series(False, index=spine.index)
+        return pd.Series(float("nan"), index=spine.index)
     known = follow(warehouse.tables["actions"], SOURCES["actions"], until)
     ran = known.filter(known.state.isnull() | (known.state != "refused")).select("account_id", "event_age")
     started = warehouse.engine.frame(ran).groupby("account_id")["event_age"].agg(list)
     ages = (pd.Timestamp(until) - spine["as_of"]).dt.days
     return pd.Series(
         [
-            any(age - horizon_days <= one <= age for one in started.get(account, ()))
+            min((age - one for one in started.get(account, ()) if one <= age), default=float("nan"))
             for account, age in zip(spine["account_id"], ages, strict=True)
         ],
         index=spine.index,
-        dtype=bool,
+        dtype="float64",
     )
 
 

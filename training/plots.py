@@ -11,10 +11,10 @@ from features.feature import Reason
 from training.backtest import HEALTH, LOGISTIC, SERVED, Backtest
 from training.calibration import sigmoid
 from training.dataset import Dataset
+from training.lead import early
 from training.metrics import CAPACITY, bins
 from training.model import Model
 from training.reasons import reason_shares
-from training.worth import lead
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 INK, PAPER, MUTED, ACCENT, AMBER = "#1c2430", "#ffffff", "#8a94a3", "#1f6f8b", "#c58b2a"
 RIVALS = ((HEALTH, HEALTH, MUTED), (LOGISTIC, LOGISTIC, AMBER), ("Tenure", SERVED, ACCENT))
 """Who is drawn: name, column of a backtest's rows, colour."""
+
+
+CAPTIONS = {
+    "calibration.svg": "Is a probability a frequency?",
+    "lift.svg": "What looking at the top finds",
+    "lead.svg": "How early is it seen?",
+    "reasons.svg": f"First reason of the likeliest {CAPACITY:.0%}",
+    "features.svg": "What weighs most",
+}
+"""What each plot shows, by file name."""
 
 
 def plots(data: Dataset, result: Backtest, model: Model) -> dict[str, bytes]:
@@ -55,7 +65,7 @@ def _calibration(axes: "Axes", result: Backtest) -> None:
         axes.plot([said for said, _, _ in found], [was for _, was, _ in found], "o-", color=colour, label=name, ms=4)
     top = max(axes.get_xlim()[1], axes.get_ylim()[1])
     axes.plot([0, top], [0, top], color=MUTED, lw=0.8, ls="--")
-    axes.set(xlabel="probability said", ylabel="frequency seen", title="Is a probability a frequency?")
+    axes.set(xlabel="probability said", ylabel="frequency seen", title=CAPTIONS["calibration.svg"])
     axes.legend(frameon=False)
 
 
@@ -67,24 +77,23 @@ def _lift(axes: "Axes", result: Backtest) -> None:
         gained = np.concatenate([[0], np.cumsum(ordered)]) / max(ordered.sum(), 1)
         axes.plot(shares, gained[(shares * len(ordered)).astype(int)], color=colour, label=name)
     axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls="--")
-    axes.set(
-        xlabel="share of accounts looked at", ylabel="share of outcomes found", title="What looking at the top finds"
-    )
+    axes.set(xlabel="share of accounts looked at", ylabel="share of outcomes found", title=CAPTIONS["lift.svg"])
     axes.legend(frameon=False, loc="lower right")
 
 
 def _lead(axes: "Axes", result: Backtest) -> None:
+    found = early(result.rows, result.outcome, SERVED)
     for name, column, colour in RIVALS:
-        found = lead(result.rows, result.outcome, column)
-        shares = [share for _, share in found.values()]
+        said = early(result.rows, result.outcome, column)
+        shares = [said[span].share for span in found]
         axes.plot(range(len(found)), shares, "o-", color=colour, label=name, ms=4)
     axes.axhline(CAPACITY, color=MUTED, lw=0.8, ls="--")
-    spans = [f"{span.removesuffix(' days')}\nn={count}" for span, (count, _) in found.items()]
+    spans = [f"{span.removesuffix(' days')}\n{one.accounts} accounts" for span, one in found.items()]
     axes.set_xticks(range(len(spans)), spans)
     axes.set(
         xlabel="days until it came (dashed: by chance)",
         ylabel=f"share already in the top {CAPACITY:.0%}",
-        title="How early is it seen?",
+        title=CAPTIONS["lead.svg"],
         ylim=(0, 1),
     )
     axes.legend(frameon=False)
@@ -93,7 +102,7 @@ def _lead(axes: "Axes", result: Backtest) -> None:
 def _reasons(axes: "Axes", reasons: Mapping[str, float]) -> None:
     names = [Reason(name).words for name in reasons][::-1]
     axes.barh(names, list(reasons.values())[::-1], color=ACCENT, height=0.6)
-    axes.set(xlabel="share of accounts", title=f"First reason of the likeliest {CAPACITY:.0%}")
+    axes.set(xlabel="share of accounts", title=CAPTIONS["reasons.svg"])
     axes.tick_params(axis="y", length=0)
 
 

@@ -1,29 +1,25 @@
-"""Tracked runs and registered models: challenger, gate, champion, rollback. The only door to MLflow.
+"""Who becomes champion: challenger, gate, champion, rollback.
 
 The registry is the record; what serves is a copy of the champion as text and JSON under `home/models`, so that the
 serving process needs no MLflow. Pointers are written aside, then renamed; one lock keeps promotions in a row.
 """
 
 import fcntl
-import json
-import logging
-import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from features.kept import whole
+from training.challenge import Beside, beside, sample_in
 from training.model import Model, ModelError, load
-
-CHALLENGER, CHAMPION = "challenger", "champion"
-EXPERIMENT = "tenure"
-_STATE = "tenure"  # the artefact folder of a run that holds booster.txt and model.json
-REQUIREMENTS = ["lightgbm", "numpy", "pandas"]
+from training.tracking import CHALLENGER, CHAMPION, STATE, alias, failure, opened, tagged, tracked, versions, written
+from training.tracking import Record as Record
+from training.tracking import Registered as Registered
+from training.trail import NOBODY, PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, write_down
+from training.trail import trail as trail
 
 
 class RegistryError(ValueError):
@@ -31,23 +27,11 @@ class RegistryError(ValueError):
 
 
 class PromotionRefused(Exception):
-    """The gate said no; `faults` names each test that failed and by how much."""
+    """The answer is no; `faults` names each test that failed and by how much."""
 
-    def __init__(self, name: str, faults: list[str]) -> None:
-        super().__init__(f"{name} is not promoted:\n" + "\n".join(f"  - {fault}" for fault in faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True)
-class Record:
-    """One tracked run to be registered: what it learnt from, how good it was, and what the gate said."""
-
-    model: Model
-    params: dict[str, Any]
-    metrics: dict[str, float]
-    tags: dict[str, str]
-    faults: list[str]
-    files: dict[str, str | bytes]
+    def __init__(self, told: str, faults: Sequence[str], cure: str) -> None:
+        super().__init__("\n".join([told, *(f"  - {fault}" for fault in faults), cure]))
+        self.faults = list(faults)
 
 
 def check_home(home: Path) -> None:
@@ -56,22 +40,22 @@ def check_home(home: Path) -> None:
     _client(home)
 
 
-def register(home: Path, record: Record) -> str:
-    """Tracks the run, registers its model and names it challenger unless the gate refused it; the version.
+def register(home: Path, record: Record) -> Registered:
+    """Tracks the run, registers its model and names it challenger unless anything speaks against it.
 
     If the tracking store fails on the way, the model and its card are kept under `home/unregistered`, and
     `RegistryError` says where.
     """
-    mlflow = _mlflow(home)
+    mlflow = opened(home)
     try:
-        return _registered(mlflow, record)
-    except (mlflow.exceptions.MlflowException, OSError) as error:
+        return tracked(mlflow, record)
+    except (failure(), OSError) as error:
         folder = home / "unregistered" / f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             if folder.exists():
                 folder.rename(Path(scratch, "earlier"))
-            _written(record, Path(scratch, "model")).rename(folder)
+            written(record, Path(scratch, "model")).rename(folder)
         raise RegistryError(
             f"the tracking store {mlflow.get_tracking_uri()} failed while the run was being registered: "
             f"{str(error).splitlines()[0]}; nothing is lost: the model and its card are in {folder}. Mend the store "
@@ -79,148 +63,172 @@ def register(home: Path, record: Record) -> str:
         ) from error
 
 
-def _written(record: Record, folder: Path) -> Path:
-    """The model, its card and what belongs to it, as files of a new folder."""
-    folder.mkdir()
-    record.model.save(folder)
-    for file, content in record.files.items():
-        Path(folder, file).write_bytes(content.encode() if isinstance(content, str) else content)
-    return folder
+def promote(
+    home: Path, outcome: str, version: str | None = None, *, force: bool = False, why: str = "", who: str = NOBODY
+) -> Model:
+    """The challenger, or `version`, becomes champion if nothing speaks against it, or by `force` with a reason.
 
-
-def _registered(mlflow: ModuleType, record: Record) -> str:
-    name = f"tenure-{record.model.outcome}"
-    mlflow.set_experiment(EXPERIMENT)
-    with mlflow.start_run(run_name=f"{record.model.outcome}-{record.model.horizon_days}d") as run:
-        mlflow.log_params(record.params)
-        mlflow.log_metrics(record.metrics)
-        mlflow.set_tags(record.tags | {"gate": "; ".join(record.faults) or "passed"})
-        with tempfile.TemporaryDirectory() as scratch:
-            mlflow.log_artifacts(str(_written(record, Path(scratch, _STATE))), _STATE)
-        logged = mlflow.lightgbm.log_model(record.model.booster, name="booster", pip_requirements=REQUIREMENTS)
-    client = mlflow.MlflowClient()
-    if not client.search_registered_models(f"name='{name}'"):
-        client.create_registered_model(name)
-    version = str(
-        client.create_model_version(name, logged.model_uri, run.info.run_id, model_id=logged.model_id).version
-    )
-    client.set_model_version_tag(name, version, "run_id", run.info.run_id)
-    client.set_model_version_tag(name, version, "faults", json.dumps(record.faults))
-    if not record.faults:
-        client.set_registered_model_alias(name, CHALLENGER, version)
-    return version
-
-
-def promote(home: Path, outcome: str, version: str | None = None, *, force: bool = False, why: str = "") -> Model:
-    """The challenger, or `version`, becomes champion if its gate passed, or by `force` with a reason.
-
-    Raises `PromotionRefused`, `RegistryError` where there is no such model, `ModelError` where it is corrupted.
+    The gate's verdict on a version stays; what depends on the champion is asked beside that of this moment. Raises
+    `PromotionRefused`, `RegistryError` where there is no such model, `ModelError` where it is corrupted.
     """
     if force and not why.strip():
         raise RegistryError("--force needs a reason: say --why 'what you know that the gate does not'")
-    client, name = _client(home), f"tenure-{outcome}"
-    chosen = version or _alias(client, name, CHALLENGER)
-    if chosen is None:
-        raise RegistryError(
-            f"{outcome} has no challenger; run `tenure train … --outcome {outcome}` first"
-            + (", or name a --version" if _versions(client, name) else "")
-        )
-    if chosen not in _versions(client, name):
-        raise RegistryError(
-            f"{outcome} has no version {chosen}; there is {', '.join(_versions(client, name)) or 'none'}"
-        )
-    tags = client.get_model_version(name, chosen).tags
-    faults = json.loads(tags.get("faults", "[]"))
-    if faults and not force:
-        raise PromotionRefused(f"{outcome} version {chosen}", faults)
+    client = _client(home)
+    entry = {"outcome": outcome, "who": who, "why": why or "the gate passed", "forced": force}
     with _lock(home), _store_that_answers():
-        return _install(home, client, outcome, chosen, "promote", why or "the gate passed")
+        if not force:
+            _check_holder(home, client, outcome)
+        chosen = _known(client, outcome, version) if version else _challenger(home, client, outcome, entry)
+        with _at_hand(home, client, outcome, chosen) as folder:
+            found = _beside_champion(home, outcome, folder)
+            faults = [*tagged(client, outcome, chosen, "faults"), *found.faults]
+            entry |= {"version": chosen, "faults": faults, "compared": list(found.compared)}
+            if faults and not force:
+                _write_down(home, entry | {"action": REFUSED, "why": why})
+                raise PromotionRefused(
+                    f"{outcome} version {chosen} is not promoted:", faults, _all_the_same(outcome, chosen)
+                )
+            return _install(home, client, folder, entry | {"action": PROMOTED})
 
 
-def rollback(home: Path, outcome: str) -> Model:
+def rollback(home: Path, outcome: str, *, who: str = NOBODY) -> Model:
     """The champion before the present one serves again; `RegistryError` if there was none."""
     client = _client(home)
     with _lock(home), _store_that_answers():
-        installed = [entry["version"] for entry in trail(home) if entry["outcome"] == outcome]
-        current = _pointer(home, outcome)
-        before = _before(installed, current["version"] if current else None)
-        if before is None:
+        current = pointer(home, outcome)
+        _check_holder(home, client, outcome)
+        entries = [entry for entry in trail(home) if entry["outcome"] == outcome]
+        earlier = before(entries, current["version"]) if current else None
+        if current is None or earlier is None:
             raise RegistryError(f"{outcome} has no earlier champion to roll back to")
-        return _install(home, client, outcome, before, "rollback", f"back from version {current['version']}")  # type: ignore[index]
-
-
-def trail(home: Path) -> list[dict[str, str]]:
-    """Every promotion and rollback, oldest first: `at`, `outcome`, `version`, `action`, `why`."""
-    path = home / "promotions.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        entry = {"outcome": outcome, "who": who, "why": f"back from version {current['version']}", "forced": False}
+        entry |= {"version": earlier, "action": ROLLED_BACK, "faults": [], "compared": []}
+        with _at_hand(home, client, outcome, earlier) as folder:
+            return _install(home, client, folder, entry)
 
 
 def champion(home: Path, outcome: str) -> Model | None:
     """The model that serves, read from its copy; None if none was promoted; `ModelError` if it is corrupted."""
-    pointer = _pointer(home, outcome)
-    return None if pointer is None else load(home / pointer["folder"])
+    serving = pointer(home, outcome)
+    return None if serving is None else load(home / serving["folder"])
 
 
 def champion_file(home: Path, outcome: str, file: str) -> bytes | None:
     """A file kept beside the champion, such as its card; None if there is none."""
-    pointer = _pointer(home, outcome)
-    path = home / pointer["folder"] / file if pointer else None
+    serving = pointer(home, outcome)
+    path = home / serving["folder"] / file if serving else None
     return path.read_bytes() if path is not None and path.is_file() else None
 
 
-def _install(home: Path, client: Any, outcome: str, version: str, action: str, why: str) -> Model:
-    name = f"tenure-{outcome}"
-    run_id = client.get_model_version(name, version).tags["run_id"]
-    folder = home / "models" / outcome / version
-    model = _kept(folder)
-    if model is None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            fetched = Path(client.download_artifacts(run_id, _STATE, scratch))
-            model = replace(load(fetched), version=f"{outcome}-v{version}")
-            model.save(fetched)
-            if folder.exists():
-                folder.rename(Path(scratch, "corrupted"))
-            fetched.rename(folder)
-    client.set_registered_model_alias(name, CHAMPION, version)
-    with whole(home / "champions" / f"{outcome}.json") as aside:
-        aside.write_text(json.dumps({"version": version, "folder": str(folder.relative_to(home))}), encoding="utf-8")
-    entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "outcome": outcome, "version": version}
-    with (home / "promotions.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry | {"action": action, "why": why}) + "\n")
-    return model
-
-
-def _kept(folder: Path) -> Model | None:
-    """The copy of a version that is there already; None if there is none, or it is corrupted: then it is made anew."""
+def _sound(home: Path, outcome: str) -> Model | None:
+    """The champion; None also where it cannot be read: a promotion mends that."""
     try:
-        return load(folder)
+        return champion(home, outcome)
     except ModelError:
         return None
 
 
-def _before(installed: list[str], current: str | None) -> str | None:
-    """The version that served before the present one: rollbacks undo promotions, last first."""
-    serving: list[str] = []
-    for version in installed:
-        if len(serving) > 1 and serving[-2] == version:
-            serving.pop()
-        elif not serving or serving[-1] != version:
-            serving.append(version)
-    return serving[-2] if len(serving) > 1 and serving[-1] == current else None
-
-
-def _pointer(home: Path, outcome: str) -> dict[str, str] | None:
-    path = home / "champions" / f"{outcome}.json"
-    if not path.exists():
-        return None
+def _check_holder(home: Path, client: Any, outcome: str) -> None:
+    """2026-11-26: one home at a time holds the champion of a tracking store. Two would each serve its own, and a
+    rollback in one would undo what the other promoted; who takes over says why."""
+    held = alias(client, outcome, CHAMPION)
     try:
-        pointer: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        return {"version": pointer["version"], "folder": pointer["folder"]}
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} is corrupted ({error!r}); promote again") from error
+        serving = pointer(home, outcome)
+    except ModelError:
+        return  # nothing to compare; a promotion mends it
+    own = serving["version"] if serving else None
+    if held != own:
+        raise RegistryError(
+            f"expected the champion of {outcome} to be the same in the tracking store and in {home}, found "
+            f"{_called(held)} there and {_called(own)} here: another home has promoted, or a promotion was cut short. "
+            "Use the home that holds the champion, or "
+            f"take over from here: `tenure promote {outcome} --version … --force --why '…'`"
+        )
+
+
+def _called(version: str | None) -> str:
+    return f"version {version}" if version else "none"
+
+
+def _known(client: Any, outcome: str, version: str) -> str:
+    there = versions(client, outcome)
+    if version not in there:
+        raise RegistryError(f"{outcome} has no version {version}; there is {', '.join(there) or 'none'}")
+    return version
+
+
+def _challenger(home: Path, client: Any, outcome: str, entry: dict[str, Any]) -> str:
+    """The challenger; where it serves already there is none, and what became of the newest version is told instead."""
+    chosen, there, serving = alias(client, outcome, CHALLENGER), versions(client, outcome), _sound(home, outcome)
+    if not there:
+        raise RegistryError(f"{outcome} has no challenger; run `tenure train … --outcome {outcome}` first")
+    if chosen and (serving is None or serving.version != f"{outcome}-v{chosen}"):
+        return chosen
+    newest = there[-1]
+    faults = [fault for tag in ("faults", "challenged") for fault in tagged(client, outcome, newest, tag)]
+    told = f"{outcome} has no challenger{' that is not champion already' if chosen else ''}; "
+    if faults:
+        told, cure = f"{told}the newest version, {newest}, was refused:", _all_the_same(outcome, newest)
+    else:
+        told, cure = f"{told}no version is newer than {newest}.", f"Run `tenure train … --outcome {outcome}` first."
+    _write_down(home, entry | {"version": newest, "action": REFUSED, "why": "", "faults": faults, "compared": []})
+    raise PromotionRefused(told, faults, cure)
+
+
+def _all_the_same(outcome: str, version: str) -> str:
+    return f"To promote it all the same: `tenure promote {outcome} --version {version} --force --why '…'`"
+
+
+def _beside_champion(home: Path, outcome: str, folder: Path) -> Beside:
+    challenger, serving = load(folder), _sound(home, outcome)
+    if serving is None or serving.version == challenger.version:
+        return Beside()
+    return beside(challenger, serving, sample_in(folder))
+
+
+@contextmanager
+def _at_hand(home: Path, client: Any, outcome: str, version: str) -> Iterator[Path]:
+    """The files of a version: its copy, or where there is none, or a corrupted one, as fetched for the while."""
+    folder = _copy(home, outcome, version)
+    if _readable(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(dir=home) as scratch:
+        run_id = client.get_model_version(f"tenure-{outcome}", version).tags["run_id"]
+        fetched = Path(client.download_artifacts(run_id, STATE, scratch))
+        replace(load(fetched), version=f"{outcome}-v{version}").save(fetched)
+        yield fetched
+
+
+def _readable(folder: Path) -> bool:
+    try:
+        load(folder)
+    except ModelError:
+        return False
+    return True
+
+
+def _copy(home: Path, outcome: str, version: str) -> Path:
+    return home / "models" / outcome / version
+
+
+def _install(home: Path, client: Any, fetched: Path, entry: dict[str, Any]) -> Model:
+    """The version of the entry serves from now on: its copy, the alias, the pointer, the trail, in this order."""
+    outcome, version = entry["outcome"], entry["version"]
+    model, folder = load(fetched), _copy(home, outcome, version)
+    if fetched != folder:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            folder.rename(fetched.with_name("corrupted"))
+        fetched.rename(folder)
+    client.set_registered_model_alias(f"tenure-{outcome}", CHAMPION, version)
+    point(home, outcome, version, folder)
+    _write_down(home, entry)
+    return model
+
+
+def _write_down(home: Path, entry: dict[str, Any]) -> None:
+    write_down(home, {"at": datetime.now(UTC).isoformat(timespec="seconds")} | entry)
 
 
 @contextmanager
@@ -233,61 +241,21 @@ def _lock(home: Path) -> Iterator[None]:
 @contextmanager
 def _store_that_answers() -> Iterator[None]:
     """A store that fails on the way to a new champion is a `RegistryError`."""
-    from mlflow.exceptions import MlflowException
-
     try:
         yield
-    except MlflowException as error:
+    except failure() as error:
         raise RegistryError(
             f"the tracking store failed: {str(error).splitlines()[0]} Is it there, and is there room on the disk? "
             "What served before goes on serving; promote again"
         ) from error
 
 
-def _alias(client: Any, name: str, alias: str) -> str | None:
-    return next(
-        (
-            str(model.aliases[alias])
-            for model in client.search_registered_models(f"name='{name}'")
-            if alias in model.aliases
-        ),
-        None,
-    )
-
-
-def _versions(client: Any, name: str) -> list[str]:
-    return sorted((str(found.version) for found in client.search_model_versions(f"name='{name}'")), key=int)
-
-
 def _client(home: Path) -> Any:
-    mlflow = _mlflow(home)
+    mlflow = opened(home)
     client = mlflow.MlflowClient()
     try:
         client.search_experiments(max_results=1)
-    except mlflow.exceptions.MlflowException as error:
+    except failure() as error:
         first = str(error).splitlines()[0]
         raise RegistryError(f"the tracking store {mlflow.get_tracking_uri()} does not answer: {first}") from error
     return client
-
-
-def _mlflow(home: Path) -> ModuleType:
-    """MLflow on SQLite under `home`, or on the server that MLFLOW_TRACKING_URI names."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    import mlflow
-    import mlflow.lightgbm
-
-    for name in ("mlflow", "mlflow.store.db.utils", "mlflow.tracking._model_registry.fluent", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(given or f"sqlite:///{home.resolve() / 'mlflow.db'}")
-    if not given:
-        os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow exports what it is told; the next home is another one
-        artefacts = home.resolve() / "artefacts"
-        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-            mlflow.create_experiment(EXPERIMENT, artifact_location=artefacts.as_uri())
-    return mlflow

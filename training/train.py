@@ -12,20 +12,21 @@ import pandas as pd
 from features.catalogue import CATALOGUE
 from features.snapshot import Progress
 from features.warehouse import Warehouse
-from training.backtest import Backtest, NotEnough, backtest
+from training.backtest import SERVED, Backtest, NotEnough, backtest
 from training.booster import Params
 from training.calibration import sigmoid
-from training.card import card_files
+from training.card import Making, card_files
+from training.challenge import HAPPENED, SAMPLE, TOLD, Beside, as_file, beside, sampled
 from training.dataset import Dataset, DatasetError, dataset
+from training.fingerprint import fingerprint
 from training.gate import Trial, faults
 from training.interventions import without_interventions
 from training.leaks import Leak, leaks_of, refusals
-from training.metrics import CAPACITY, Metrics
+from training.metrics import Metrics
 from training.model import Model, ModelError, fit
 from training.outcomes import OUTCOMES, outcome_named
-from training.reasons import kept_reasons
 from training.registry import Record, champion, check_home, register
-from training.tune import Search, as_many_trees, study_under, tuned
+from training.tune import Found, Search, as_many_trees, study_under, tuned
 
 HORIZON_DAYS = 90
 ALLOWED = "a model that learnt from this would be better on paper than in life; to train all the same: --allow-leaks"
@@ -53,7 +54,9 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run came to for one outcome: a registered version, or the reasons why not (`refused`)."""
+    """What a run came to for one outcome: a version, challenger unless something speaks against it (`refused`), and
+    where its `card` lies; no version where nothing could be learnt. `search`: what the search came to, if there was
+    one."""
 
     outcome: str
     version: str | None
@@ -63,6 +66,8 @@ class Trained:
     rows: int
     unmatured: int
     gone: int
+    card: str | None = None
+    search: Found | None = None
 
 
 def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress | None = None) -> list[Trained]:
@@ -100,25 +105,17 @@ def train_outcome(
 
     `leaks` are those that the run was told to allow; they are recorded with the model.
     """
-    allowed = [f"{leak.outcome}: {leak.told}" for leak in leaks]
-    counts = {"rows": len(data.frame), "unmatured": data.unmatured, "gone": data.gone}
-    params = replace(Params(), seed=run.seed)
+    counts = len(data.frame), data.unmatured, data.gone
     try:
-        if run.trials:
-            backtest(data, outcome, params)  # says at once if there is not enough to search over
-            search = Search(run.trials, run.seed, run.study or study_under(home), run.minutes)
-            params = tuned(data, outcome, search, _within(progress, 0, 0.6))
-        else:
-            params = as_many_trees(data, outcome, params)
+        params, searched = _params(data, run, outcome, home, _within(progress, 0, 0.6))
         result = backtest(data, outcome, params, _within(progress, 0.6 if run.trials else 0, 0.3))
     except NotEnough as error:
-        return Trained(outcome, None, None, None, (str(error),), **counts)
+        return Trained(outcome, None, None, None, (str(error),), *counts)
     if progress:
         progress(0.9, f"fitting {outcome} on {len(data.frame):,} rows")
-    happened = data.labels(outcome).to_numpy(dtype=np.float64)
     model = fit(
         data.frame,
-        happened,
+        data.labels(outcome).to_numpy(dtype=np.float64),
         params,
         outcome=outcome,
         horizon_days=run.horizon_days,
@@ -127,11 +124,46 @@ def train_outcome(
         spread=sigmoid(result.rows["served"].to_numpy(dtype=np.float64)),
         growth=_growth(data.frame, outcome),
     )
-    refused = faults(result, Trial(allowed, _kept(home, model, data), _latency(model, data)))
-    record = Record(
+    record = _record(Path(warehouse.location).name, data, run, params, result, model, home, leaks)
+    made = register(home, record)
+    model, refused = replace(model, version=f"{outcome}-v{made.version}"), (*record.faults, *record.challenged)
+    return Trained(outcome, made.version, model, result, refused, *counts, made.card, searched)
+
+
+def _params(
+    data: Dataset, run: TrainingRun, outcome: str, home: Path, progress: Progress | None
+) -> tuple[Params, Found | None]:
+    """What the model is grown by, and what the search for it came to, if there was one."""
+    params = replace(Params(), seed=run.seed)
+    if not run.trials:
+        return as_many_trees(data, outcome, params), None
+    backtest(data, outcome, params)  # says at once if there is not enough to search over
+    search = Search(run.trials, run.seed, run.study or study_under(home), run.minutes, run.interventions)
+    found = tuned(data, outcome, search, progress)
+    return found.params, found
+
+
+def _record(
+    warehouse: str,
+    data: Dataset,
+    run: TrainingRun,
+    params: Params,
+    result: Backtest,
+    model: Model,
+    home: Path,
+    leaks: Sequence[Leak],
+) -> Record:
+    """The gate's verdict, the challenger beside the champion, the card and all that is tracked."""
+    allowed = [f"{leak.outcome}: {leak.told}" for leak in leaks]
+    told = result.rows.rename(columns={SERVED: TOLD})[["account_id", "as_of", "fold", HAPPENED, TOLD]]
+    sample = sampled(data.frame[["account_id", "as_of", *data.features]], told)
+    shut = faults(result, Trial(allowed, _latency(model, data)))
+    against = _beside_champion(home, model, sample).faults
+    making = Making(asdict(params), run.trials, run.seed, fingerprint(data.frame))
+    return Record(
         model=model,
         params=asdict(params)
-        | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(happened)}
+        | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(data.frame)}
         | {"allow_leaks": run.allow_leaks, "leaks": ", ".join(sorted({leak.feature for leak in leaks})) or "none"}
         | {"trials": run.trials, "interventions": run.interventions, "treated_rows": data.treated},
         metrics={
@@ -139,19 +171,19 @@ def train_outcome(
             for name, found in result.metrics.items()
             for measure, value in _finite(found).items()
         }
-        | {"covered_share": result.covered[0] / max(result.covered[1], 1)},
+        | _covered(result),
         tags={
-            "outcome": outcome,
-            "warehouse": Path(warehouse.location).name,
-            "data_fingerprint": fingerprint(data.frame),
+            "outcome": model.outcome,
+            "warehouse": warehouse,
+            "data_fingerprint": making.fingerprint,
             "features": str(len(model.encoding.features)),
             "catalogue": fingerprint(pd.DataFrame({"name": [f"{f.name}={f.measure}" for f in CATALOGUE.values()]})),
         },
-        faults=refused,
-        files=card_files(data, result, model, refused, _notes(run, data, allowed)),
+        faults=shut,
+        challenged=against,
+        files=card_files(data, result, model, [*shut, *against], _notes(run, data, allowed), making)
+        | {SAMPLE: as_file(sample)},
     )
-    version = register(home, record)
-    return Trained(outcome, version, replace(model, version=f"{outcome}-v{version}"), result, tuple(refused), **counts)
 
 
 def _why_not(leaks: Sequence[Leak], outcome: str) -> tuple[str, ...]:
@@ -161,30 +193,30 @@ def _why_not(leaks: Sequence[Leak], outcome: str) -> tuple[str, ...]:
     return (*own, *(() if own else others), ALLOWED)
 
 
-def fingerprint(frame: pd.DataFrame) -> str:
-    """Sixteen hex digits that change when any cell does."""
-    hashed = pd.util.hash_pandas_object(frame.astype("string").astype(object), index=False).to_numpy()
-    return f"{int(np.bitwise_xor.reduce(hashed * np.arange(1, len(hashed) * 2, 2, dtype=np.uint64))):016x}"
-
-
 def _growth(frame: pd.DataFrame, outcome: str) -> float:
     """The median relative change of ARR where the outcome happened: what is at stake besides probability."""
     happened = frame[frame[outcome].astype(bool)]
     return float((happened["arr_after"] / happened["arr_before"] - 1).median())
 
 
+def _covered(result: Backtest) -> dict[str, float]:
+    """The shares of groups in which the interval held, with the chance of the count and without, if any was judged."""
+    shares = {"covered_share": result.covered, "covered_alone_share": result.covered_alone}
+    return {name: held / of for name, (held, of) in shares.items() if of}
+
+
 def _finite(found: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in vars(found).items() if np.isfinite(value)}
 
 
-def _kept(home: Path, model: Model, data: Dataset) -> float | None:
-    """How many of the champion's likeliest accounts keep their first reason; None where there is no champion, or one
-    that cannot be read: a promotion mends that."""
+def _beside_champion(home: Path, model: Model, sample: pd.DataFrame) -> Beside:
+    """What speaks against the model beside the champion; nothing where there is none, or one that cannot be read: a
+    promotion mends that."""
     try:
         serving = champion(home, model.outcome)
     except ModelError:
-        return None
-    return None if serving is None else kept_reasons(model, serving, data.frame, CAPACITY)
+        return Beside()
+    return Beside() if serving is None else beside(model, serving, sample)
 
 
 def _latency(model: Model, data: Dataset, calls: int = 15) -> float:

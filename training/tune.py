@@ -3,9 +3,13 @@
 Without a search the number of trees alone is looked for, in the oldest past, which no fold is judged by.
 """
 
+import os
+import socket
 import time
 from dataclasses import asdict, dataclass, replace
+from itertools import count, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +19,22 @@ from training.booster import Params, fit_booster, log_odds_of
 from training.calibration import Floats, calibrated
 from training.dataset import Dataset
 from training.encoding import encoding
+from training.fingerprint import fingerprint
 from training.horizons import asked, lessons
 from training.metrics import better_by, metrics
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FixedTrial, FrozenTrial
 
 MORE_TREES = (1.5, 2.25, 3.375)
 """How many times `rounds` is offered, each half as many again as the one before."""
 ASIDE = ("seed", "num_threads")
 """The parameters that no search moves."""
+PLACE, WORKER = "place", "worker"
+"""What a trial says of itself: where it stands in the order of draws, and the machine and process that works on it."""
+TRIES = 10
+"""How often a study is opened that another worker is making at that moment."""
 
 
 class StudyError(ValueError):
@@ -32,13 +45,25 @@ class StudyError(ValueError):
 class Search:
     """How long to search, and where the trials are kept: any database that SQLAlchemy opens.
 
-    No trial begins after `minutes`, but for the first.
+    No trial begins after `minutes`, but for the first. `interventions`: what became of rows on which a playbook ran.
     """
 
     trials: int
     seed: int
     study: str
     minutes: float | None = None
+    interventions: str = "keep"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to: the best parameters, the trials that ended, the log loss of the best, and that of what a
+    run without a search takes (None where another worker has not ended it yet)."""
+
+    params: Params
+    trials: int
+    best: float
+    unsearched: float | None
 
 
 def as_many_trees(data: Dataset, outcome: str, params: Params) -> Params:
@@ -77,20 +102,22 @@ def study_under(home: Path) -> str:
     return f"sqlite:///{home / 'studies.db'}"
 
 
-def tuned(data: Dataset, outcome: str, search: Search, progress: Progress | None = None) -> Params:
+def tuned(data: Dataset, outcome: str, search: Search, progress: Progress | None = None) -> Found:
     """The best parameters of a study; a second call goes on where the first ended, and several may work on one at once.
 
     Judged by the mean log loss over folds, each fold calibrated on the others, so that shape and not scale is judged.
-    The defaults are the first trial, so no search ends below them. A trial that is worse than the median of the
-    earlier ones after some folds is given up (Golovin et al., 2017, the median stopping rule). Each trial is drawn by
-    a sampler seeded with the number of those that ended: a study resumed is the study that was never interrupted, and
-    a trial that was killed is drawn again. Raises `StudyError` where the database cannot be worked on.
+    The first trial is what a run without a search takes (`as_many_trees`), so no search ends below that. A trial that
+    is worse than the median of the earlier ones after some folds is given up (Golovin et al., 2017, the median stopping
+    rule). Each trial is drawn by a sampler seeded with its place among those that ended or are under way (`_place`): a
+    study resumed is the study that was never interrupted, a trial that was killed is drawn again, and no two workers
+    draw the same. Raises `StudyError` where the database cannot be worked on.
+
+    2026-11-26: a study is of one table: its name holds the fingerprint of all rows with their labels, and what became
+    of rows on which a playbook ran. Before, relabelled tables of as many rows went on with trials judged by old labels.
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    if search.trials < 1:
-        return replace(Params(), seed=search.seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         return _searched(data, outcome, search, progress)
@@ -106,21 +133,17 @@ def _unworkable(study: str, error: Exception) -> StudyError:
     )
 
 
-def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | None) -> Params:
+def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | None) -> Found:
     import optuna
 
     seed, trials, minutes = search.seed, search.trials, search.minutes
-    study = optuna.create_study(
-        study_name=f"{outcome}-{data.horizon_days}d-{data.until}-{seed}-{len(data.frame)}-v3",
-        storage=search.study,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
-        direction="minimize",
-        load_if_exists=True,
-    )
-    if not any(trial.state.is_finished() for trial in study.trials):
-        study.enqueue_trial({name: value for name, value in asdict(Params()).items() if not name.startswith(ASIDE)})
+    study = _opened(data, outcome, search)
 
     def loss(trial: optuna.Trial) -> float:
+        trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        if PLACE not in trial.user_attrs:
+            trial.set_user_attr(PLACE, _place(study, trial.number))
+        study.sampler = optuna.samplers.TPESampler(seed=seed + trial.user_attrs[PLACE])
         found: list[tuple[Floats, Floats]] = []
         for _, test, made in predictions(data, outcome, _suggested(trial, seed), contenders=(OURS,)):
             found.append((test[outcome].to_numpy(dtype=np.float64), made[OURS].new))
@@ -130,17 +153,83 @@ def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | 
         return _judged(found)
 
     begun = time.perf_counter()
-    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    while (done := len(study.get_trials(deepcopy=False, states=ended))) < trials:
+    while (done := len(_ended(study))) < trials:
         if minutes is not None and done and time.perf_counter() - begun >= 60 * minutes:
             break
-        study.sampler = optuna.samplers.TPESampler(seed=seed + done)
+        _let_go(study)
+        if not any(trial.user_attrs.get(PLACE) == 0 for trial in _not_failed(study)):
+            plain = asdict(as_many_trees(data, outcome, Params(seed=seed)))
+            given = {name: value for name, value in plain.items() if name not in ASIDE}
+            study.enqueue_trial(given, user_attrs={PLACE: 0})
         study.optimize(loss, n_trials=1)
         if progress:
             progress(
                 (done + 1) / trials, f"{outcome}: trial {done + 1} of {trials}, best log loss {study.best_value:.4f}"
             )
-    return _suggested(optuna.trial.FixedTrial(study.best_params), seed)
+    first = [trial.value for trial in _ended(study) if trial.user_attrs.get(PLACE) == 0 and trial.value is not None]
+    params = _suggested(optuna.trial.FixedTrial(study.best_params), seed)
+    return Found(params, len(_ended(study)), study.best_value, first[0] if first else None)
+
+
+def _opened(data: Dataset, outcome: str, search: Search) -> "Study":
+    """The study of this table and this seed. Workers that begin together make its tables at once; one is in time, the
+    others find them when they look again."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    told = f"{data.horizon_days}d-{data.until}-{search.seed}-{search.interventions}-{fingerprint(data.frame)}"
+    for left in reversed(range(TRIES)):
+        try:
+            return optuna.create_study(
+                study_name=f"{outcome}-{told}-v4",
+                storage=search.study,
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
+                direction="minimize",
+                load_if_exists=True,
+            )
+        except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+            told_of = f"{error} {error.__cause__}".lower()
+            if not left or not any(words in told_of for words in ("already exists", "unique", "duplicate")):
+                raise
+            time.sleep(0.2)
+    raise AssertionError("the last try either returns or raises")
+
+
+def _ended(study: "Study") -> "list[FrozenTrial]":
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in ("COMPLETE", "PRUNED")]
+
+
+def _let_go(study: "Study") -> None:
+    """Trials whose worker was killed have failed. A worker on another machine cannot be asked: it is at work."""
+    import optuna
+
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
+        if host == socket.gethostname() and not _runs(int(process)):
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _not_failed(study: "Study") -> "list[FrozenTrial]":
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name != "FAIL"]
+
+
+def _place(study: "Study", number: int) -> int:
+    """The next free place after the first; a place that failed is free, and earlier trials that are choosing theirs at
+    this moment go before."""
+    others = [one for one in _not_failed(study) if one.number != number]
+    taken = {one.user_attrs.get(PLACE) for one in others}
+    choosing = sum(PLACE not in one.user_attrs and one.number < number for one in others)
+    return next(islice((place for place in count(1) if place not in taken), choosing, None))
 
 
 def _judged(found: list[tuple[Floats, Floats]]) -> float:
@@ -153,9 +242,9 @@ def _judged(found: list[tuple[Floats, Floats]]) -> float:
     return float(np.mean(losses))
 
 
-def _suggested(trial: "optuna.Trial | optuna.trial.FixedTrial", seed: int) -> Params:  # type: ignore[name-defined]  # noqa: F821
+def _suggested(trial: "Trial | FixedTrial", seed: int) -> Params:
     return Params(
-        rounds=trial.suggest_int("rounds", 80, 400, step=20),
+        rounds=trial.suggest_int("rounds", 80, 540, step=20),
         learning_rate=trial.suggest_float("learning_rate", 0.015, 0.1, log=True),
         num_leaves=trial.suggest_int("num_leaves", 4, 31),
         max_depth=trial.suggest_int("max_depth", 2, 7),

@@ -1,4 +1,4 @@
-"""What predictions are worth to people with little time: intervals, profit, how early, and for whom."""
+"""What predictions are worth to people with little time: intervals, profit, and for whom."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 
 from training.encoding import Matrix
-from training.horizons import HORIZONS, label_at
-from training.metrics import CAPACITY, Metrics, metrics, top_share
+from training.lead import early
+from training.metrics import CAPACITY, Metrics, metrics
 
 DRAWS = 200
 SAVE_COST = 0.05
 """What one attempt to save an account costs, as a share of the mean ARR: this project's assumption."""
 SAVED = (6.0, 14.0)
 """The Beta distribution of the share of leavers who accept an offer (Verbraken, Verbeke and Baesens, 2013)."""
-MIN_SAID = 20
-"""A group with fewer outcomes than this gets counts and no measure of quality."""
+MIN_SAID = 10
+"""A group in which the outcome came to fewer accounts than this gets counts and no measure of quality."""
 TENURES = {"first year": (-1, 365), "second and third year": (365, 3 * 365), "later": (3 * 365, 10**6)}
 
 
@@ -44,13 +44,19 @@ def interval(accounts: pd.Series, measure: Callable[[Matrix], float], seed: int,
 
 
 def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]:
-    """Average precision, ROC-AUC and the number of promised outcomes over those that came, each with an interval.
+    """The measures that a card gives, by the words it has for them, each with an interval.
 
     `rows` are those of a backtest, `column` the log-odds judged.
     """
-    happened, scores = rows["happened"].to_numpy(dtype=np.float64), rows[column].to_numpy(dtype=np.float64)
+    happened, scores, arr = (rows[name].to_numpy(dtype=np.float64) for name in ("happened", column, "arr"))
     promised = 1 / (1 + np.exp(-scores))
     ranking = Ranking(happened, scores)
+    lost = np.logaddexp(0.0, scores) - happened * scores
+    missed = (promised - happened) ** 2
+
+    def lift(weights: Matrix) -> float:
+        rate = float(np.average(happened, weights=weights))
+        return ranking.precision(weights) / rate if rate else np.nan
 
     def promised_over_came(weights: Matrix) -> float:
         came = float((weights * happened).sum())
@@ -59,13 +65,22 @@ def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]
     measures: Mapping[str, Callable[[Matrix], float]] = {
         "average precision": ranking.average_precision,
         "ROC-AUC": ranking.roc_auc,
+        "log loss": lambda weights: float(np.average(lost, weights=weights)),
+        "Brier score": lambda weights: float(np.average(missed, weights=weights)),
+        "precision in the top tenth": ranking.precision,
+        "lift in the top tenth": lift,
+        "ARR captured in the top tenth": lambda weights: ranking.captured(weights, arr),
         "promised over came": promised_over_came,
     }
     return {name: interval(rows["account_id"], measure, seed) for name, measure in measures.items()}
 
 
 class Ranking:
-    """Average precision and ROC-AUC of one ranking under many row weights; scikit-learn's, sorted once and not anew."""
+    """Measures of one ranking under many row weights, sorted once and not anew.
+
+    Average precision and ROC-AUC are scikit-learn's; precision and ARR captured are those of the top `CAPACITY`, at
+    least one row, which a row may belong to with a part of its weight.
+    """
 
     def __init__(self, happened: Matrix, scores: Matrix) -> None:
         self._order = np.argsort(-scores, kind="stable")
@@ -94,6 +109,23 @@ class Ranking:
         middle = found - np.diff(found, prepend=0.0) / 2
         return float((np.diff(false, prepend=0.0) * middle).sum() / (found[-1] * false[-1]))
 
+    def precision(self, weights: Matrix) -> float:
+        """The outcome rate in the top."""
+        top = self._top(weights)
+        return float((top * self._happened).sum() / top.sum())
+
+    def captured(self, weights: Matrix, arr: Matrix) -> float:
+        """The share of the outcomes' ARR that lies in the top; nan where none is lost."""
+        lost = arr[self._order] * self._happened
+        whole = float((weights[self._order] * lost).sum())
+        return float((self._top(weights) * lost).sum() / whole) if whole else float("nan")
+
+    def _top(self, weights: Matrix) -> Matrix:
+        """How much of each row's weight lies in the top, down the ranking."""
+        drawn = weights[self._order]
+        room = max(1.0, float(round(CAPACITY * drawn.sum()))) - (np.cumsum(drawn) - drawn)
+        return np.asarray(np.clip(room, 0.0, drawn))
+
 
 def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_COST, steps: int = 50) -> float:
     """The expected maximum profit of trying to save the accounts ranked highest, per account, in mean ARRs.
@@ -115,33 +147,16 @@ def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_C
 
 
 def lead(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, tuple[int, float]]:
-    """How early: per span of days ahead, how many rows met the outcome then, and the share of them that was already
-    among the `CAPACITY` ranked highest on its date.
-
-    Spans are those between the horizons whose outcomes `rows` hold; spans without an outcome are left out.
-    """
-    ranked = np.zeros(len(rows), dtype=bool)
-    for places in rows.groupby("as_of").indices.values():
-        ranked[places] = top_share(rows[column].to_numpy(dtype=np.float64)[places], CAPACITY)
-    found: dict[str, tuple[int, float]] = {}
-    before = np.zeros(len(rows), dtype=bool)
-    start = 0
-    for days in HORIZONS:
-        name = label_at(outcome, days)
-        if name not in rows.columns:
-            continue
-        now = rows[name].fillna(False).to_numpy(dtype=bool)
-        fell = now & ~before
-        if fell.any():
-            found[f"{start + 1} to {days} days"] = (int(fell.sum()), float(ranked[fell].mean()))
-        before, start = before | now, days
-    return found
+    """How early (`training/lead.py`): per span of days ahead, how many rows met the outcome then, and the share of them
+    that was already among the `CAPACITY` ranked highest on its date."""
+    return {span: (one.rows, one.share) for span, one in early(rows, outcome, column).items()}
 
 
 def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
     """`Metrics` per segment, value tier, plan, number of products and age of the account.
 
-    A kind of group of which there is only one is left out; groups with fewer than `MIN_SAID` outcomes only count.
+    A kind of group of which there is only one is left out; of groups with fewer than `MIN_SAID` accounts to which the
+    outcome came only the counts say something.
     """
     found = {}
     kinds = {
@@ -161,5 +176,5 @@ def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
     for name, part in parts:
         if len(part):
             happened, scores, arr = (part[one].to_numpy(dtype=np.float64) for one in ("happened", column, "arr"))
-            found[name] = metrics(happened, scores, arr)
+            found[name] = metrics(happened, scores, arr, part["account_id"])
     return found

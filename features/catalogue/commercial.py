@@ -110,6 +110,17 @@ FEATURES = (
         empty=None,
     ),
     Feature(
+        name="product",
+        source="subscriptions",
+        measure=latest(_.product, where=_NOW),
+        label="Product of the newest term",
+        words="Their newest term is for {product}",
+        unit=Unit.CATEGORY,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=None,
+    ),
+    Feature(
         name="products",
         source="subscriptions",
         measure=count(where=_NOW),

@@ -13,17 +13,19 @@ import pandas as pd
 import pytest
 
 from features.catalogue import CATALOGUE
+from features.cohort import paying
 from features.feature import Unit
-from features.revenue import movement, revenue
+from features.revenue import movement, revenue, stops, terms
 from features.snapshot import blind_features, snapshot
-from features.sources import MOST_COUNTED
-from features.warehouse import Warehouse, open_warehouse
+from features.sources import MOST_COUNTED, SOURCES
+from features.warehouse import Warehouse, WarehouseError, open_warehouse
 from serving.playbooks import load_playbooks
 from serving.scoring import score
 from serving.tiers import load_tiers
 from tests.conftest import LOADED_ON, UNTIL, Company
 from tests.worlds import AS_OF, World, day, opened, spine_of, table, world, written
 from training.audit import audit
+from training.outcomes import label
 from training.registry import champion
 
 
@@ -82,6 +84,91 @@ def test_the_order_of_rows_in_a_file_is_nothing(tmp_path: Path) -> None:
         seen.append(snapshot(warehouse, spine_of(["a"], AS_OF)))
     pd.testing.assert_frame_equal(seen[0], seen[1], check_exact=True)
     pd.testing.assert_frame_equal(seen[0], seen[2], check_exact=True)
+
+
+# Values learnt later
+
+TERM = """subscription_id | account_id | known_at | starts_on | arr | ended_on | ended_known_at
+          s               | a          | -90d     | -90d      | 100 |{end}     | -20d
+          t               | b          | -90d     | -90d      | 100 |          |"""
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "told", "good"),
+    [
+        ("tickets", "rating", "ticket_id | account_id | event_at | rating | rated_at", 4),
+        ("goals", "progress", "goal_id | account_id | event_at | progress | measured_at", 0),
+    ],
+)
+def test_a_faulty_value_learnt_later_takes_itself_out_and_leaves_its_row(
+    tmp_path: Path, name: str, column: str, told: str, good: float
+) -> None:
+    tables = world(**{name: f"{told}\n t | a | -9d | 7 | -3d\n u | a | -9d | {good} | -4d"})
+    warehouse = opened(tables, tmp_path, bad_share=0.5)
+    rows = warehouse.engine.frame(warehouse.tables[name].order_by(f"{name[:-1]}_id"))
+    assert rows[column].fillna(-1).tolist() == [-1, good]
+    assert set(rows.columns) == {*tables[name].columns, "known_at"}
+    (fault,) = warehouse.quarantine.to_dict("records")
+    rule = f"above {SOURCES[name].column(column).high:g}"
+    assert fault == {"table": name, "key": "t", "column": column, "rule": rule, "value": "7"}
+    assert (warehouse.loaded[name].rows, warehouse.loaded[name].bad) == (2, 1)
+    with pytest.raises(WarehouseError, match=f"1 of 2 rows of {name} are bad"):
+        opened(tables, tmp_path / "strict", bad_share=0.49)
+
+
+def test_a_rating_that_cannot_be_moves_no_count_of_tickets_before_nor_after_it_is_given(tmp_path: Path) -> None:
+    tickets = "ticket_id | account_id | event_at | rating | rated_at\n t | a | -9d | 7 | +3d"
+    warehouse = opened(world(tickets=tickets), tmp_path, bad_share=1)
+    for as_of in (AS_OF, day(-5)):
+        assert values(warehouse, "tickets_28d", "a", as_of=as_of) == [1]
+        assert values(warehouse, "last_ticket_rating", "a", as_of=as_of) == [None]
+    assert rules(warehouse) == [("rating", "above 5")]
+
+
+@pytest.mark.parametrize("rated_at", ["", "-9d", "-10d", "some day"])
+def test_a_faulty_value_that_came_with_its_row_or_nobody_knows_when_takes_the_row(
+    tmp_path: Path, rated_at: str
+) -> None:
+    tickets = f"ticket_id | account_id | event_at | rating | rated_at\n t | a | -9d | 7 | {rated_at}\n u | a | -9d | |"
+    warehouse = opened(world(tickets=tickets), tmp_path, bad_share=0.5)
+    assert values(warehouse, "tickets_28d", "a") == [1]
+    assert len(warehouse.quarantine) == 1
+
+
+def test_a_faulty_row_is_told_of_before_a_faulty_value_and_goes(tmp_path: Path) -> None:
+    tickets = "ticket_id | account_id | event_at | rating | rated_at | text\n t | a | -9d | 7 | -3d | x\n"
+    tickets += "u | ghost | -9d | 7 | -3d | x\n t | a | -8d | 8 | -3d | y"
+    tables = world(tickets=tickets)
+    for name in ("accounts", "subscriptions"):
+        tables[name] = tables[name][tables[name]["account_id"] != "ghost"]
+    warehouse = opened(tables, tmp_path, bad_share=1)
+    assert warehouse.engine.frame(warehouse.tables["tickets"])["text"].tolist() == ["x"]
+    assert rules(warehouse) == [
+        ("account_id", "unknown account"),
+        ("rating", "above 5"),
+        ("ticket_id", "duplicate key"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "rule"), [("-100d", "before starts_on"), ("soon", "not a date"), ("2026-02-30", "not a date")]
+)
+def test_a_term_with_a_faulty_end_pays_until_that_is_known_and_on_no_day_afterwards(
+    tmp_path: Path, end: str, rule: str
+) -> None:
+    warehouse = opened(world(subscriptions=TERM.format(end=end)), tmp_path, bad_share=0.5)
+    assert rules(warehouse) == [("ended_on", rule)]
+    for age, arr in ((80, 100), (20, 100), (19, 0), (1, 0)):
+        assert values(warehouse, "arr", "a", "b", as_of=day(age)) == [arr, 100]
+        assert (paying(warehouse, day(age))["account_id"] == "a").sum() == (arr > 0)
+    for until, gone, churned in ((day(20), False, False), (AS_OF, True, None)):
+        row = label(warehouse, spine_of(["a"], day(80)), 5, until).iloc[0]
+        assert (row["matured"], row["gone"]) == (True, gone)
+        assert row["churn"] is pd.NA if churned is None else row["churn"] == churned
+        assert "a" not in stops(terms(warehouse, until)).to_pandas()["account_id"].tolist()
+    (moved,) = (row for row in movement(warehouse, AS_OF, 60).to_dict("records") if row["account_id"] == "a")
+    assert (moved["start"], moved["end"]) == (0, 0)
+    assert pd.isna(moved["churned_age"])
 
 
 # Numbers

@@ -66,7 +66,7 @@ SERVED: dict[str, str] = {
     "F38": "days_to_renewal",
     "F39": "arr",
     "F40": "strategic",
-    "F41": "entitled_features critical_features products plan",
+    "F41": "entitled_features critical_features products product plan",
     "F42": "seats_change_180d arr_change_365d terms_under_notice",
     "F43": "budget_signals_180d budget_mentions_180d budget_comments_365d downgrade_mentions_180d",
     "F44": "overages_180d overage_share_365d",

@@ -11,11 +11,11 @@ import pytest
 
 import features.engine
 from features.cohort import spine
-from features.engine import EngineError, embedded
+from features.engine import EngineError, embedded, without_password
 from features.simulation import simulate
 from features.snapshot import snapshot
 from features.warehouse import Warehouse, WarehouseError, open_warehouse
-from tests.engines import QUICK, load_postgres, postgres_server, spark_cluster
+from tests.engines import QUICK, another_database, load_postgres, postgres_server, spark_cluster
 from tests.worlds import AS_OF, LOADED_ON, day, world, written
 from training.audit import audit
 from training.outcomes import label
@@ -30,6 +30,15 @@ DIRTY = """account_id | event_at            | quantity | user_id
            a          | -9d                 | 3 apples | u3
            a          | 2026-05-02T01:30:00+02:00 | .5 | o'neill 🚀
            nobody     | -9d                 | 1        | u3"""
+DIRTY_TICKETS = """ticket_id | account_id | event_at | rating | rated_at
+                   t         | a          | -9d      | 7      | -3d
+                   u         | a          | -9d      | 4      | -3d
+                   v         | a          | -9d      | good   | -3d
+                   w         | a          | -9d      | 7      |"""
+DIRTY_TERMS = """subscription_id | account_id | known_at | starts_on | arr | ended_on | ended_known_at
+                 s               | a          | -90d     | -90d      | 100 | -100d    | -20d
+                 t               | a          | -90d     | -90d      | 100 | soon     | -20d
+                 u               | a          | -90d     | -90d      | 100 | -9d      | -9d"""
 
 
 @pytest.fixture(scope="module")
@@ -81,17 +90,50 @@ def test_a_spark_cluster_gives_the_same_cells(company: Path, spark: str) -> None
 
 @pytest.mark.slow
 def test_dirty_cells_are_read_alike_in_a_database(tmp_path: Path, postgres: str) -> None:
-    folder = written(world(usage=DIRTY, accounts="account_id | known_at\n a | -400d"), tmp_path / "dirty")
+    accounts = "account_id | known_at\n a | -400d"
+    dirty = world(usage=DIRTY, accounts=accounts, tickets=DIRTY_TICKETS, subscriptions=DIRTY_TERMS)
+    folder = written(dirty, tmp_path / "dirty")
     found = []
     for location in (str(folder), load_postgres(postgres, folder)):
         warehouse = open_warehouse(location, loaded_on=LOADED_ON, bad_share=0.9)
-        good = warehouse.engine.frame(warehouse.tables["usage"]).sort_values(["event_at", "user_id"], ignore_index=True)
         rules = warehouse.quarantine[["table", "column", "rule", "value"]].sort_values("value", ignore_index=True)
-        found.append((good[["account_id", "event_at", "known_at", "quantity", "user_id"]], rules))
+        found.append([rules, *(cells(warehouse, name) for name in ("usage", "tickets", "subscriptions"))])
         warehouse.close()
     for one, other in zip(*found, strict=True):
         pd.testing.assert_frame_equal(one, other, check_dtype=False)
-    assert len(found[0][1]) == 5
+    assert [len(one) for one in found[0]] == [9, 3, 3, 3]
+    assert found[0][2]["rating"].fillna(0).tolist() == [0, 4, 0]
+    assert found[0][3]["ended_on"].tolist() == [pd.Timestamp(day(one)) for one in (100, 90, 9)]
+
+
+def cells(warehouse: Warehouse, name: str) -> pd.DataFrame:
+    """A checked table, its columns and rows in an order of their own."""
+    rows = warehouse.engine.frame(warehouse.tables[name]).sort_index(axis=1)
+    return rows.sort_values(
+        [one for one in map(str, rows) if one.endswith("_id") or one == "event_at"], ignore_index=True
+    )
+
+
+@pytest.mark.slow
+def test_a_database_that_sorts_as_people_do_finds_the_same_largest_text_and_first_row(
+    tmp_path: Path, postgres: str
+) -> None:
+    tables = world(
+        subscriptions="""subscription_id | account_id | known_at | starts_on | arr | plan  | product
+                         s               | a          | -90d     | -90d      | 1   | basic | éa
+                         t               | a          | -90d     | -90d      | 1   | Pro   | Zb""",
+        touchpoints="""touchpoint_id | account_id | event_at | kind | contact_id
+                       p             | a          | -9d      | call | a
+                       p             | a          | -9d      | call | B""",
+    )
+    folder = written(tables, tmp_path / "tables")
+    found = []
+    for location in (str(folder), load_postgres(another_database(postgres, "people"), folder)):
+        warehouse = open_warehouse(location, loaded_on=LOADED_ON, bad_share=0.5)
+        plan = snapshot(warehouse, spine(warehouse, [AS_OF]))["plan"].tolist()
+        found.append((plan, cells(warehouse, "touchpoints")["contact_id"].tolist()))
+        warehouse.close()
+    assert found == [(["basic"], ["B"])] * 2
 
 
 @pytest.mark.slow
@@ -150,6 +192,32 @@ def test_a_server_that_goes_away_half_way_is_told(
 
 
 @pytest.mark.slow
+def test_a_query_that_the_server_breaks_off_is_told_at_once_and_one_that_it_cut_is_asked_again(
+    company: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    warehouse = open_warehouse(load_postgres(postgres, company), loaded_on=LOADED_ON)
+    warehouse.engine.connection.raw_sql("SET statement_timeout = 100").close()
+    waited.clear()
+    with pytest.raises(EngineError, match="broke off what it was asked: canceling statement due to statement timeout"):
+        warehouse.engine.frame("SELECT pg_sleep(9)")
+    assert waited == []
+    with pytest.raises(EngineError, match="was lost and did not come back"):
+        warehouse.engine.frame("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert waited == [*features.engine.RETRIES]
+    warehouse.close()
+
+
+@pytest.mark.slow
+def test_a_role_that_may_not_make_temporary_tables_is_told_which_right_it_needs(postgres: str) -> None:
+    revoke = 'REVOKE TEMPORARY ON DATABASE "closed" FROM PUBLIC'
+    location = another_database(postgres, "closed", "CREATE ROLE guest LOGIN", revoke)
+    with pytest.raises(WarehouseError, match='GRANT TEMPORARY ON DATABASE "closed" TO "guest"'):
+        open_warehouse(location.replace("tenure@", "guest@"), loaded_on=AS_OF)
+
+
+@pytest.mark.slow
 def test_the_audit_runs_inside_a_database(company: Path, postgres: str) -> None:
     found = []
     for location in (str(company), load_postgres(postgres, company)):
@@ -157,6 +225,11 @@ def test_the_audit_runs_inside_a_database(company: Path, postgres: str) -> None:
         found.append(audit(warehouse, END).document())
         warehouse.close()
     assert found[0] == found[1]
+
+
+def test_a_location_is_shown_without_its_password() -> None:
+    assert without_password("postgres://ann:secret@db:5432/company/public") == "postgres://db:5432/company/public"
+    assert without_password("exports/ann@home") == "exports/ann@home"
 
 
 def test_a_database_that_refuses_is_tried_again_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:

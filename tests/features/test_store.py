@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import features.store
+from features.sources import SOURCES
 from features.store import Store
 from features.warehouse import Warehouse, WarehouseError, open_warehouse
 from tests.worlds import AS_OF, World, table, world, written
@@ -114,6 +115,35 @@ def test_a_row_from_the_future_is_seen_when_its_day_has_come(tmp_path: Path) -> 
     ahead.to_parquet(folder / "usage" / "2026-06.parquet", index=False)
     assert usage_of(opened(folder, tmp_path / "state")) == [("a", 2.0), ("b", 3.0)]
     assert usage_of(opened(folder, tmp_path / "state", date(2026, 6, 5)))[1] == ("a", 9.0)
+
+
+def test_a_row_from_the_future_of_a_table_that_is_read_whole_is_seen_too(tmp_path: Path) -> None:
+    folder = company(tmp_path / "export")
+    tickets = table("ticket_id | account_id | event_at\n t | a | -3d\n u | a | +2d")
+    tickets.to_parquet(folder / "tickets.parquet", index=False)
+    for on, bad in ((AS_OF, 1), (AS_OF, 1), (date(2026, 6, 5), 0)):
+        warehouse = opened(folder, tmp_path / "state", on)
+        assert warehouse.loaded["tickets"].bad == bad
+        warehouse.close()
+
+
+def test_a_faulty_value_learnt_later_is_kept_as_it_was_judged(tmp_path: Path, read: list[str]) -> None:
+    folder = company(tmp_path / "export")
+    tickets = table("ticket_id | account_id | event_at | rating | rated_at\n t | a | -3d | 7 | -1d\n u | a | -3d | 7 |")
+    tickets.to_parquet(folder / "tickets.parquet", index=False)
+    fresh = open_warehouse(str(folder), loaded_on=AS_OF, bad_share=1)
+    for _ in range(2):
+        warehouse = open_warehouse(str(folder), loaded_on=AS_OF, bad_share=1, state=tmp_path / "state")
+        assert warehouse.engine.frame(warehouse.tables["tickets"])["ticket_id"].tolist() == ["t"]
+        assert warehouse.loaded == fresh.loaded
+        assert sorted(warehouse.quarantine["key"]) == sorted(fresh.quarantine["key"])
+        warehouse.close()
+    assert read.count("tickets") == 1
+
+
+def test_of_rows_that_are_judged_by_file_no_value_is_learnt_later() -> None:
+    """Else accounts that vanish and come back would clear a fault in a value."""
+    assert not [one for source in SOURCES.values() if not source.key for one in source.columns if one.learnt_at]
 
 
 def test_a_new_column_in_a_new_file_is_read_of_all(tmp_path: Path) -> None:

@@ -389,6 +389,15 @@ def test_of_two_rows_with_one_key_the_first_known_speaks(tmp_path: Path) -> None
     assert faults(warehouse) == [("tickets", "t", "ticket_id", "duplicate key", "t")]
 
 
+def test_of_two_rows_known_at_once_what_came_with_them_decides_not_what_was_learnt_later(tmp_path: Path) -> None:
+    tickets = "ticket_id | account_id | event_at | rating | rated_at | text\n t | a | -9d | 5 | -1d | b\n"
+    warehouse = opened(world(tickets=tickets + "t | a | -9d | | | a"), tmp_path, bad_share=0.5)
+    assert cells(warehouse, "tickets", "text", "rating") == [("a", None)]
+    warehouse = opened(world(tickets=tickets + "t | a | -9d | 9 | -1d | b"), tmp_path, bad_share=0.5)
+    assert cells(warehouse, "tickets", "text", "rating") == [("b", 5.0)]
+    assert faults(warehouse) == [("tickets", "t", "ticket_id", "duplicate key", "t")]
+
+
 def test_yes_and_no_are_read_in_their_usual_spellings(tmp_path: Path) -> None:
     said = {"yes": True, "no": False, "true": True, "FALSE": False, "1": True, "0": False, "1.0": True, "0.0": False}
     rows = "\n".join(f"p{i} | a | -{i + 1}d | {word}" for i, word in enumerate(said))

@@ -6,7 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,13 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from serving import cli
+from serving.words import trained_document, trained_lines
 from tests.conftest import LATER, UNTIL, Company
 from tests.worlds import AS_OF, day, world, written
+from training.booster import Params
+from training.registry import Record, register
+from training.trail import os_user, trail
+from training.tune import Found
 
 COMMANDS = ("demo", "simulate", "audit", "snapshot", "train", "promote", "rollback", "score", "revenue", "serve")
 ON = AS_OF.isoformat()
@@ -282,12 +287,64 @@ def test_a_home_that_cannot_be_made_is_told(run: Run, tiny: Path, tmp_path: Path
 def test_a_promotion_that_the_gate_refuses_is_a_no_with_every_fault(run: Run, company: Company, home: Path) -> None:
     ended = run("promote", "churn", "--version", "1", "--home", home)
     refused(ended, 1, "churn version 1 is not promoted", *company.trained["churn"].refused)
+    assert (trail(home)[-1]["action"], trail(home)[-1]["who"]) == ("refuse", os_user())
     refused(run("promote", "churn", "--version", "1", "--force", "--home", home), 2, "--force needs a reason")
     refused(run("promote", "churn", "--version", "9", "--home", home), 2, "no version 9")
     refused(run("rollback", "churn", "--home", home), 2, "no earlier champion")
     forced = run("promote", "churn", "--version", "1", "--force", "--why", "a pilot", "--home", home, "--json")
     assert forced.status == 0
-    assert json.loads(forced.out) == {"champion": "churn-v1"}
+    faults = list(company.trained["churn"].refused)
+    assert json.loads(forced.out) == {
+        "champion": "churn-v1", "who": os_user(), "forced": True, "faults": faults, "compared": [],
+    }  # fmt: skip
+    told = run("promote", "churn", "--version", "1", "--force", "--why", "a pilot", "--home", home)
+    assert told.out.startswith("churn-v1 is champion for churn.\n")
+    for fault in faults:
+        assert f"overridden: {fault}" in told.out
+
+
+def test_a_second_promotion_of_the_same_is_a_no_that_says_what_became_of_the_newest(
+    run: Run, company: Company, home: Path
+) -> None:
+    model = company.trained["churn"].model
+    assert model is not None
+    register(home, Record(replace(model, version="unregistered"), {}, {}, {}, ["ROC-AUC is 0.512"], {}))
+    before = trail(home)
+    refused(
+        run("promote", "churn", "--home", home),
+        1,
+        "has no challenger",
+        "the newest version, 2, was refused",
+        "ROC-AUC is 0.512",
+        "tenure promote churn --version 2 --force --why",
+    )
+    assert [entry["action"] for entry in trail(home)[len(before) :]] == ["refuse"]
+    done = run("promote", "churn", "--version", "2", "--force", "--why", "a pilot", "--home", home)
+    assert done.status == 0
+    assert "not compared with churn-v1" in done.out
+    assert run("rollback", "churn", "--home", home).out == "churn-v1 is champion for churn again.\n"
+    assert trail(home)[-1]["who"] == os_user()
+
+
+def test_training_says_which_version_was_registered_where_its_card_lies_and_what_a_search_came_to(
+    company: Company,
+) -> None:
+    one = company.trained["churn"]
+    found = Found(Params(), 12, 0.1234, 0.1301)
+    for refusals, words in (((), "version 1 is challenger"), (("too weak",), "version 1 is registered, but not as")):
+        lines = trained_lines([replace(one, refused=refusals, search=found)])
+        text = "\n".join(lines)
+        assert words in text
+        assert f"churn: card at {one.card}" in lines
+        assert "12 trials done, best log loss so far 0.1234, 0.1301 as a run without a search takes it" in text
+        told = trained_document(replace(one, refused=refusals, search=found))
+        assert (told["version"], told["card"], told["refused"]) == ("1", one.card, list(refusals))
+        assert told["search"] == {"trials": 12, "best_log_loss": 0.1234, "unsearched_log_loss": 0.1301}
+    text = "\n".join(trained_lines([replace(one, search=replace(found, unsearched=None))]))
+    assert "is still under way" in text
+    assert trained_document(one)["search"] is None
+    nothing = replace(one, version=None, model=None, backtest=None, refused=("too little",), card=None)
+    assert trained_lines([nothing]) == ["churn: refused, nothing registered", "  - too little"]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from tests.conftest import Company
 from training.backtest import (
     BASELINES,
     CONTENDERS,
-    MIN_OUTCOMES,
+    MIN_ACCOUNTS,
     OURS,
     Backtest,
     NotEnough,
@@ -27,7 +27,7 @@ from training.backtest import (
     predictions,
 )
 from training.booster import Params
-from training.calibration import Line, lasting
+from training.calibration import Line, enough, lasting
 from training.dataset import Dataset
 from training.metrics import metrics
 from training.outcomes import last_matured
@@ -111,7 +111,7 @@ def test_probabilities_are_calibrated_on_what_was_known_of_earlier_folds(company
     for number, fold in enumerate(result.folds):
         known = rows["as_of"] <= pd.Timestamp(last_matured(fold.test[0], result.horizon_days))
         part, earlier = rows[rows["fold"] == number], rows[known & (rows["fold"] < number)]
-        plain.append(earlier["happened"].sum() < MIN_OUTCOMES / 2)
+        plain.append(not enough(earlier["happened"].to_numpy(dtype=np.float64)))
         line = Line() if plain[-1] else lasting(earlier[OURS].to_numpy(), earlier["happened"].to_numpy())
         assert part["served"].to_numpy() == pytest.approx((line.slope * part[OURS] + line.intercept).to_numpy())
     assert plain[0]
@@ -125,16 +125,37 @@ def test_all_contenders_are_judged_on_the_same_rows(company: Company) -> None:
     assert {found.outcomes for found in result.metrics.values()} == {int(result.rows["happened"].sum())}
     assert set(result.beats) == set(BASELINES)
     assert sum(found.rows for found in result.by_fold) == len(result.rows)
-    ours = result.rows[["happened", "served", "arr"]].to_numpy(dtype=np.float64).T
-    assert metrics(*ours) == result.metrics[OURS]
+    happened, served, arr = result.rows[["happened", "served", "arr"]].to_numpy(dtype=np.float64).T
+    assert metrics(happened, served, arr, result.rows["account_id"]) == result.metrics[OURS]
+    came = result.rows.loc[result.rows["happened"] > 0, "account_id"].nunique()
+    assert {found.accounts for found in result.metrics.values()} == {came}
+    assert came < result.metrics[OURS].outcomes
+    assert all(found.accounts <= found.outcomes for found in result.by_fold)
 
 
 def test_too_few_outcomes_are_refused_with_their_number(company: Company) -> None:
     frame = company.data.frame
-    happened = pd.Series(False, index=frame.index)
-    happened.iloc[: MIN_OUTCOMES - 1] = True
-    with pytest.raises(NotEnough, match=f"churn: {MIN_OUTCOMES - 1} outcomes in {len(frame)} rows .* {MIN_OUTCOMES}"):
-        backtest(replace(company.data, frame=frame.assign(churn=happened)), "churn", Params(rounds=2))
+    few = frame["account_id"].isin(frame["account_id"].unique()[: MIN_ACCOUNTS - 1])
+    assert few.sum() > 4 * MIN_ACCOUNTS, "many rows of few accounts are few"
+    said = (
+        f"churn: {few.sum()} outcomes in {len(frame)} rows, of {MIN_ACCOUNTS - 1} accounts, .* {MIN_ACCOUNTS} accounts"
+    )
+    with pytest.raises(NotEnough, match=said):
+        backtest(replace(company.data, frame=frame.assign(churn=few)), "churn", Params(rounds=2))
+
+
+def test_what_segments_add_is_added_at_every_horizon(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where segments help, the answers ahead are the ones that would have been served, too."""
+    monkeypatch.setattr("training.backtest.better_by", lambda *_: (0.1, 0.1, 0.1))
+    monkeypatch.setattr("training.backtest._line_before", lambda *_: Line(segments={"smb": 1.0}))
+    data = slim(company.data)
+    data = replace(data, frame=data.frame.assign(segment=company.data.frame["segment"]))
+    rows = backtest(data, "churn", Params(rounds=2, num_threads=1)).rows
+    own = rows["segment"].eq("smb").to_numpy(dtype=np.float64)
+    assert 0 < own.mean() < 1
+    for name in ("", "churn_30", "churn_90"):
+        raw = rows[OURS] if not name else rows[f"raw {name}"]
+        assert (rows[f"served{name}"] - raw).to_numpy() == pytest.approx(own), name
 
 
 def test_a_history_too_short_for_a_test_period_is_refused(company: Company) -> None:

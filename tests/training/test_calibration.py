@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from training.calibration import (
     MIN_SEGMENT_OUTCOMES,
+    Coverage,
     Floats,
     Line,
     calibrated,
@@ -19,6 +22,8 @@ from training.calibration import (
     segment_offsets,
     sigmoid,
 )
+
+FIRST = date(2026, 1, 1)
 
 
 def drawn(seed: int, shifts: tuple[float, ...], rows: int = 800, repeat: int = 1) -> tuple[pd.DataFrame, Floats]:
@@ -32,10 +37,18 @@ def drawn(seed: int, shifts: tuple[float, ...], rows: int = 800, repeat: int = 1
         {
             "fold": np.repeat(np.arange(len(shifts)), rows * repeat),
             "account_id": [f"a{fold}-{name}" for fold in range(len(shifts)) for name in names],
+            "as_of": pd.Timestamp("2026-01-01")
+            + pd.to_timedelta(np.repeat(np.arange(len(shifts)), rows * repeat), "D"),
             "happened": happened.ravel().astype(float),
         }
     )
     return frame, raw.ravel()
+
+
+def judged(rows: pd.DataFrame, raw: Floats) -> Coverage:
+    """The coverage where each fold but the first two is judged by all before it."""
+    known_by = {int(fold): FIRST + timedelta(days=int(fold) - 1) for fold in rows["fold"].unique() if fold > 1}
+    return coverage(rows, raw, known_by)
 
 
 def test_the_doubt_is_that_of_maximum_likelihood_where_rows_are_independent() -> None:
@@ -78,15 +91,44 @@ def test_the_interval_covers_what_it_says() -> None:
     held = of = 0
     for seed in range(12):
         shifts = tuple(np.random.default_rng(seed).normal(0, 0.3, 4))
-        inside, groups = coverage(*drawn(seed, shifts, repeat=2))
-        held, of = held + inside, of + groups
-    assert of == 12 * 4 * 5
+        found = judged(*drawn(seed, shifts, repeat=2))
+        held, of = held + found.held, of + found.of
+    assert of == 12 * 2 * 5
     assert held / of >= 0.9
 
 
+def test_the_chance_of_the_count_is_told_apart_from_the_interval() -> None:
+    """Of few accounts the count strays out of an interval that holds the rate; of many it hardly does."""
+    shifts = tuple(np.random.default_rng(0).normal(0, 0.3, 6))
+    few, many = (judged(*drawn(0, shifts, rows=rows)) for rows in (200, 20_000))
+    assert few.of == many.of == 4 * 5
+    assert few.alone < 0.8 * few.of < 0.9 * few.of <= few.held
+    assert many.alone >= 0.9 * many.of
+
+
+def test_a_period_is_judged_by_earlier_ones_alone() -> None:
+    rows, raw = drawn(6, (0.0, 0.0, 0.3, -0.4))
+    turned = rows.assign(happened=rows["happened"].where(rows["fold"] < 3, 1 - rows["happened"]))
+    first = rows["fold"] < 3
+    assert judged(rows[first], raw[first]) == judged(turned[first], raw[first])
+    assert judged(rows, raw).of == 2 * 5
+    before = judged(turned, raw)
+    assert before.of - before.held >= 5 > judged(rows, raw).of - judged(rows, raw).held
+
+
+def test_a_period_before_which_too_little_was_known_is_not_judged() -> None:
+    rows, raw = drawn(7, (0.0, 0.0))
+    one = FIRST + timedelta(days=1)
+    assert coverage(rows, raw, {1: FIRST}).of == 5
+    assert coverage(rows, raw, {0: one}) == Coverage(0, 0, 0), "later folds do not stand in for earlier ones"
+    assert coverage(rows, raw, {1: FIRST - timedelta(days=1)}) == Coverage(0, 0, 0), "nothing had come true by then"
+    few = rows.assign(happened=rows["happened"].where(rows["happened"].cumsum() < 20, 0.0))
+    assert coverage(few, raw, {1: FIRST}) == Coverage(0, 0, 0)
+
+
 def test_a_calibration_that_is_off_is_not_covered() -> None:
-    held, of = coverage(*drawn(5, (0.0, 0.0, 0.0, 1.6), rows=3000))
-    assert held < of
+    found = judged(*drawn(5, (0.0, 0.0, 0.0, 1.6), rows=3000))
+    assert found.alone <= found.held < found.of
 
 
 def test_of_what_earlier_periods_missed_a_part_lasts() -> None:

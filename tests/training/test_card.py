@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,10 +11,12 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from tests.conftest import Company
-from training.backtest import Backtest
-from training.card import card_files, card_markdown
+from training.backtest import SERVED, Backtest
+from training.card import Making, card_files, card_markdown
+from training.lead import MIN_ENDED, before_the_end, early
 from training.model import Model
 from training.registry import champion_file
+from training.worth import groups
 
 
 @pytest.fixture
@@ -31,17 +35,82 @@ def test_the_card_gives_every_figure_of_every_contender(company: Company, parts:
             f"{found.average_precision:.3f}",
             f"{found.roc_auc:.3f}",
             f"{found.log_loss:.4f}",
+            f"{found.brier:.4f}",
+            f"{found.precision:.1%}",
             f"{found.lift:.1f}",
         ):
-            assert said in text
+            assert f"| {said} (" in text, "each with its interval"
     for difference, low, high in result.beats.values():
         assert f"{difference:+.4f} ({low:+.4f} to {high:+.4f})" in text
     ours = result.metrics["tenure"]
-    assert f"it promised {ours.expected:.0f} outcomes, {ours.outcomes} came" in text
+    assert f"it promised {ours.expected:.0f} outcomes, {ours.outcomes} came, to {ours.accounts} accounts" in text
     assert f"Learnt from {len(company.data.frame):,} rows" in text
     assert f"{company.data.unmatured:,} rows whose horizon had not passed" in text
     for fold in result.folds:
         assert f"{fold.test[0]} to {fold.test[-1]}" in text
+    for found in (*result.by_fold, *result.ahead.values(), *groups(result.rows, SERVED).values()):
+        assert f"| {found.rows:,} | {found.outcomes} | {found.accounts} | {found.expected:.0f} |" in text
+
+
+def test_the_card_says_how_early_by_the_answers_that_reach(company: Company, parts: tuple[Backtest, Model]) -> None:
+    result, model = parts
+    text = card_markdown(company.data, result, model, [])
+    for span, one in early(result.rows, "churn", SERVED).items():
+        assert f"| {span} | {one.rows} | {one.accounts} | {one.share:.0%} |" in text
+    ended = before_the_end(result.rows, SERVED)
+    assert ended is not None
+    assert ended.accounts < MIN_ENDED
+    assert f"180 days before the term ends | {ended.rows} | {ended.accounts} | not enough to say |" in text
+    expansion = company.trained["expansion"]
+    assert expansion.backtest is not None
+    assert expansion.model is not None
+    assert "before the term ends" not in card_markdown(company.data, expansion.backtest, expansion.model, [])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("churn", "An account leaves when what it pays falls to nothing for more than 30 days"),
+        ("expansion", "An account grows when its ARR at the horizon lies at least 5% above that of the day asked"),
+    ],
+)
+def test_the_card_says_of_whom_it_speaks_and_what_counts(company: Company, outcome: str, said: str) -> None:
+    one = company.trained[outcome]
+    assert one.backtest is not None
+    assert one.model is not None
+    text = card_markdown(company.data, one.backtest, one.model, [])
+    assert "accounts that pay on the day asked and of which no notice of cancellation was known by then" in text
+    assert said in text
+
+
+def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company, parts: tuple[Backtest, Model]) -> None:
+    result, model = parts
+    judged = replace(result, covered=(18, 20), covered_alone=(11, 20))
+    text = card_markdown(company.data, judged, model, [])
+    assert "in 95 of 100 periods the rate behind accounts so scored lies in it" in text
+    assert "lay in the interval itself in 11 of 20 groups of alike probability, and in 18 of 20 with the chance" in text
+    assert result.covered == result.covered_alone == (0, 0), "a history too short to judge any period by earlier ones"
+    assert "Whether it held is not known" in card_markdown(company.data, result, model, [])
+
+
+def test_the_card_says_how_to_make_the_model_again(company: Company, parts: tuple[Backtest, Model]) -> None:
+    making = Making({"rounds": 160, "learning_rate": 0.031234567}, 40, 7, "0123456789abcdef")
+    text = card_markdown(company.data, *parts, [], making=making)
+    assert "Made with seed 7 from data of fingerprint 0123456789abcdef" in text
+    assert "the best of 40 trials: rounds 160, learning_rate 0.03123." in text
+    assert "chosen, out of 40 tried, on the same" in text
+    plain = card_markdown(company.data, *parts, [], making=replace(making, trials=0))
+    assert "Parameters, not searched for: rounds 160" in plain
+    assert "tried, on the same" not in plain
+    assert "Made with" not in card_markdown(company.data, *parts, [])
+
+
+def test_the_card_shows_every_plot_that_lies_beside_it(company: Company, parts: tuple[Backtest, Model]) -> None:
+    files = card_files(company.data, *parts, [])
+    text = files["card.md"]
+    assert isinstance(text, str)
+    shown = re.findall(r"^!\[.+\]\((.+)\)$", text, re.MULTILINE)
+    assert sorted(shown) == sorted(name for name in files if name.endswith(".svg"))
 
 
 def test_the_card_says_whether_the_gate_is_open(company: Company, parts: tuple[Backtest, Model]) -> None:
@@ -89,5 +158,7 @@ def test_what_refused_a_model_is_escaped_on_its_page(company: Company, parts: tu
 def test_a_card_draws_the_same_twice(company: Company, parts: tuple[Backtest, Model]) -> None:
     kept = champion_file(company.home, "churn", "card.md")
     assert kept is not None
-    assert card_markdown(company.data, *parts, list(company.trained["churn"].refused)).encode() == kept
+    drawn = card_markdown(company.data, *parts, list(company.trained["churn"].refused))
+    made = [line for line in kept.decode().splitlines() if line not in drawn.splitlines()]
+    assert all(line.startswith("Made with") for line in made), "how it was made is the run's to tell"
     assert np.isfinite(parts[0].metrics["tenure"].captured)

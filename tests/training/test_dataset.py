@@ -13,7 +13,7 @@ from features.catalogue import CATALOGUE
 from features.revenue import GRACE_DAYS
 from tests.conftest import UNTIL, Company
 from tests.worlds import AS_OF, day, opened, world
-from training.dataset import TREATED, DatasetError, dataset, history_begins, joined, training_dates
+from training.dataset import TREATED_AFTER, DatasetError, dataset, history_begins, joined, training_dates
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, label_at
 from training.outcomes import OUTCOMES
 
@@ -81,7 +81,7 @@ def test_too_little_history_is_refused_with_both_dates(tmp_path: Path) -> None:
 def test_a_dataset_holds_every_feature_and_every_outcome_once_a_row(company: Company) -> None:
     frame = company.data.frame
     others = {label_at(name, days) for name in OUTCOMES for days in HORIZONS if days != company.data.horizon_days}
-    others |= {TREATED, LOST_AT_RENEWAL}
+    others |= {TREATED_AFTER, LOST_AT_RENEWAL}
     assert set(frame) == {"account_id", "as_of", *CATALOGUE, "arr_before", "arr_after", *OUTCOMES, *others}
     assert not (frame["churn_30"] & ~frame["churn"]).any()
     assert frame["churn_180"].isna().any()

@@ -13,51 +13,56 @@ import pytest
 from tests.conftest import Company
 from tests.worlds import AS_OF, opened, spine_of, table, world
 from training.booster import Params
-from training.dataset import TREATED, Dataset
-from training.horizons import WEIGHT
+from training.dataset import TREATED_AFTER, Dataset
+from training.encoding import encoding
+from training.horizons import WEIGHT, lessons
 from training.interventions import MOST_WEIGHT, without_interventions
 from training.model import fit
-from training.outcomes import treated
+from training.outcomes import treated_after
 
 HORIZON = 90
+SOON, LATE = 20.0, 120.0
 UNTIL = AS_OF + timedelta(days=365)
 
 
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ("a | +0d  | +0d   | started", True),
-        ("a | +90d | +90d  | finished", True),
-        ("a | +91d | +91d  | started", False),
-        ("a | -1d  | -1d   | started", False),
-        ("a | +10d | +10d  | refused", False),
-        ("a | +10d | +10d  |", True),
-        ("a | +10d | +400d | started", False),
-        ("b | +10d | +10d  | started", False),
+        ("a | +0d  | +0d   | started", 0),
+        ("a | +90d | +90d  | finished", 90),
+        ("a | +91d | +91d  | started", 91),
+        ("a | -1d  | -1d   | started", None),
+        ("a | +10d | +10d  | refused", None),
+        ("a | +10d | +10d  |", 10),
+        ("a | +10d | +400d | started", None),
+        ("b | +10d | +10d  | started", None),
+        ("a | -5d  | -5d   | started\ny | a | +40d | +40d | started\nz | a | +20d | +20d | started", 20),
     ],
 )
-def test_a_playbook_that_ran_within_the_horizon_and_was_known_by_then_marks_the_row(
-    tmp_path: Path, row: str, expected: bool
+def test_a_row_knows_after_how_many_days_a_playbook_ran_that_was_known_by_then(
+    tmp_path: Path, row: str, expected: float | None
 ) -> None:
     actions = table(f"action_id | account_id | event_at | known_at | state\nx | {row}")
     tables = world(accounts="account_id | known_at\n a | -900d\n b | -900d") | {"actions": actions}
     warehouse = opened(tables, tmp_path, loaded_on=UNTIL + timedelta(days=400))
     assert warehouse.quarantine.empty
-    assert treated(warehouse, spine_of(["a"], AS_OF), HORIZON, UNTIL).tolist() == [expected]
+    (found,) = treated_after(warehouse, spine_of(["a"], AS_OF), UNTIL).tolist()
+    assert (None if np.isnan(found) else found) == expected
 
 
 def test_without_a_table_of_actions_nothing_was_treated(tmp_path: Path) -> None:
     warehouse = opened(world(), tmp_path)
-    assert treated(warehouse, spine_of(["a", "b"], AS_OF), HORIZON, UNTIL).tolist() == [False, False]
+    assert treated_after(warehouse, spine_of(["a", "b"], AS_OF), UNTIL).isna().tolist() == [True, True]
 
 
 @pytest.fixture
 def poisoned(company: Company) -> Dataset:
-    """The accounts that log in least get a playbook, most of the time."""
-    frame = company.data.frame.copy()
+    """The accounts that log in least get a playbook, most of the time: half of them soon, half after 120 days."""
+    frame, random = company.data.frame.copy(), np.random.default_rng(3)
     low = frame["active_days_28d"] <= frame["active_days_28d"].quantile(0.3)
-    frame[TREATED] = low & (np.random.default_rng(3).random(len(frame)) < 0.7)
-    return replace(company.data, frame=frame, treated=int(frame[TREATED].sum()))
+    frame[TREATED_AFTER] = np.where(low & (random.random(len(frame)) < 0.7), LATE, np.nan)
+    frame.loc[low & (random.random(len(frame)) < 0.7), TREATED_AFTER] = SOON
+    return replace(company.data, frame=frame, treated=int((frame[TREATED_AFTER] == SOON).sum()))
 
 
 def test_rows_are_kept_unless_told_otherwise(poisoned: Dataset, company: Company) -> None:
@@ -71,8 +76,36 @@ def test_treated_rows_are_left_out(poisoned: Dataset) -> None:
     found = without_interventions(poisoned, "exclude", 7)
     assert len(found.frame) == len(poisoned.frame) - poisoned.treated
     assert WEIGHT not in found.frame
-    assert not found.frame[TREATED].any()
+    assert not (found.frame[TREATED_AFTER] <= HORIZON).any()
     assert found.treated == poisoned.treated > 500
+
+
+@pytest.mark.parametrize("how", ["exclude", "weight"])
+def test_an_outcome_is_unknown_at_the_horizons_within_which_a_playbook_ran(poisoned: Dataset, how: str) -> None:
+    before = poisoned.frame[poisoned.frame[TREATED_AFTER] != SOON].reset_index(drop=True)
+    found = without_interventions(poisoned, how, 7).frame
+    late = (found[TREATED_AFTER] == LATE).to_numpy()
+    assert late.sum() > 100
+    for name in ("churn", "contraction", "expansion"):
+        assert before.loc[late, f"{name}_180"].notna().any()
+        assert found.loc[late, f"{name}_180"].isna().all()
+        for same in (name, f"{name}_30", f"{name}_60"):
+            assert found[same].astype("boolean").equals(before[same].astype("boolean")), same
+    assert found.loc[~late, "churn_180"].equals(before.loc[~late, "churn_180"].astype("boolean"))
+    over = late & (found["days_to_renewal"] >= LATE).to_numpy()
+    assert before.loc[over, "churn_renewal"].notna().any()
+    assert found.loc[over, "churn_renewal"].isna().all()
+    assert found.loc[~over, "churn_renewal"].equals(before.loc[~over, "churn_renewal"].astype("boolean"))
+
+
+def test_what_is_unknown_at_one_horizon_is_neither_learnt_there_nor_judged(poisoned: Dataset) -> None:
+    found = without_interventions(poisoned, "exclude", 7).frame
+    code = encoding(found)
+    taken = [
+        len(lessons(code, frame, frame["churn"].to_numpy(dtype=float), "churn", HORIZON).happened)
+        for frame in (found, found.assign(churn_180=found["churn_180"].fillna(False)))
+    ]
+    assert taken[1] - taken[0] == found["churn_180"].isna().sum()
 
 
 def test_rows_like_the_treated_stand_in_for_them(poisoned: Dataset) -> None:

@@ -80,6 +80,29 @@ def test_use_of_living_accounts_only_is_found(hunt: Hunt, tables: World, left: p
     assert {leak.source for leak in found if leak.outcome == "churn"} == {"usage"}
 
 
+def test_bills_of_a_part_of_those_who_left_are_told_and_refuse_nothing(
+    hunt: Hunt, tables: World, left: pd.DataFrame
+) -> None:
+    bills, gone = tables["invoices"], left["account_id"].sort_values()
+    found = hunt(invoices=bills[~bills["account_id"].isin(gone[np.arange(len(gone)) % 3 > 0])])
+    (leak,) = [leak for leak in found if leak.outcome == "churn"]
+    assert (leak.feature, leak.kind, leak.refuses) == ("invoices", "coverage", False)
+    assert leak.figure < -0.4
+
+
+@pytest.mark.parametrize(("name", "refuses"), [("employees", True), ("seats", False)])
+def test_a_state_written_over_when_the_account_left_is_found(company: Company, name: str, refuses: bool) -> None:
+    """No employees, on every date, where the account leaves one day; a contract's number is only told."""
+    frame = company.data.frame
+    gone = frame["account_id"].isin(frame["account_id"].unique()[::4])
+    last = frame["as_of"] == frame.groupby("account_id")["as_of"].transform("max")
+    states = np.where(gone, 0, np.random.default_rng(0).integers(5, 500, len(frame)))
+    found = planted(company.data, churn=(gone & last).astype("boolean"), **{name: states})
+    (leak,) = [leak for leak in found if leak.feature == name]
+    assert (leak.kind, leak.refuses) == ("fate", refuses)
+    assert ("written over after the fact; hand over accounts as they were" in leak.words) == refuses
+
+
 def test_a_report_written_at_the_stop_and_dated_back_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
     """Among honest reports of the same kind: by its note, and because no honest report reaches all who leave."""
     before = left["on"] - pd.Timedelta(days=30)

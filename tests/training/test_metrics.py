@@ -41,8 +41,15 @@ def test_lift_and_captured_arr_are_of_the_top_tenth() -> None:
     arr = np.full(20, 10.0)
     arr[0] = 70
     found = metrics(happened, -np.arange(20.0), arr)
+    assert found.precision == 1 / 2
     assert found.lift == pytest.approx((1 / 2) / (4 / 20))
     assert found.captured == pytest.approx(70 / 100)
+
+
+def test_outcomes_are_rows_of_so_many_accounts() -> None:
+    found = metrics(HAPPENED, LOG_ODDS, ARR, pd.Series(["a", "a", "a", "b", "c"], index=[9, 8, 7, 6, 5]))
+    assert (found.rows, found.outcomes, found.accounts) == (5, 2, 1)
+    assert metrics(HAPPENED, LOG_ODDS, ARR).accounts == 2
 
 
 def test_a_perfect_probability_has_slope_one_and_intercept_zero() -> None:

@@ -15,17 +15,21 @@ from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.conftest import Company
-from training import registry
+from training import registry, tracking
+from training.challenge import Beside
 from training.model import Model, ModelError, load
 from training.registry import (
     PromotionRefused,
     Record,
+    Registered,
     RegistryError,
     champion,
     champion_file,
@@ -43,10 +47,34 @@ def model_of(company: Company, outcome: str = "churn") -> Model:
     return found
 
 
-def registered(company: Company, home: Path, *faults: str, growth: float = 0.0) -> str:
+def registered(company: Company, home: Path, *faults: str, growth: float = 0.0, **more: Any) -> str:
     """One more version of churn, told apart by its `growth`."""
     model = replace(model_of(company), growth=growth, version="unregistered")
-    return register(home, Record(model, {"rounds": 1}, {"roc_auc": 0.7}, {"outcome": "churn"}, list(faults), {}))
+    told = {"files": {}, "challenged": ()} | more
+    record = Record(model, {"rounds": 1}, {"roc_auc": 0.7}, {"outcome": "churn"}, list(faults), **told)
+    return register(home, record).version
+
+
+def served_by(home: Path, outcome: str = "churn") -> str:
+    found = champion(home, outcome)
+    assert found is not None
+    return found.version
+
+
+def test_mlflow_itself_loads_what_serves(company: Company) -> None:
+    mlflow = tracking.opened(company.home)
+    loaded = mlflow.pyfunc.load_model("models:/tenure-churn/1")
+    model, table = model_of(company), company.data.frame.tail(50)
+    assert np.array_equal(loaded.predict(table), model.predict(table))
+    assert np.array_equal(loaded.predict(table[["arr"]]), model.predict(table[["arr"]])), "a column may be absent"
+    signature = loaded.metadata.signature
+    assert signature is not None
+    assert signature.inputs.input_names() == list(model.encoding.features)
+    assert not any(column.required for column in signature.inputs)
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+    files = [file for file in (company.home / "artefacts").rglob("*") if file.is_file()]
+    assert {"booster.txt", "model.json", "MLmodel"} <= {file.name for file in files}
+    assert not [file for file in files if file.suffix in (".pkl", ".pickle", ".joblib")]
 
 
 def test_a_home_without_a_champion_has_none(tmp_path: Path) -> None:
@@ -73,9 +101,10 @@ def test_the_card_is_kept_beside_the_champion(company: Company) -> None:
 
 def test_the_trail_says_who_became_champion_and_why(company: Company) -> None:
     first = trail(company.home)[0]
-    assert set(first) == {"at", "outcome", "version", "action", "why"}
+    assert set(first) == {"at", "outcome", "version", "action", "who", "why", "forced", "faults", "compared"}
     assert (first["outcome"], first["version"], first["action"]) == ("churn", "1", "promote")
-    assert first["why"] == "too small a company for the gate"
+    assert (first["who"], first["why"]) == ("not said", "too small a company for the gate")
+    assert (first["forced"], first["faults"]) == (True, list(company.trained["churn"].refused))
 
 
 def test_a_version_that_the_gate_refused_needs_force_and_a_reason(company: Company, home: Path) -> None:
@@ -89,10 +118,16 @@ def test_a_version_that_the_gate_refused_needs_force_and_a_reason(company: Compa
     for why in ("", "   "):
         with pytest.raises(RegistryError, match="--force needs a reason"):
             promote(home, "churn", version, force=True, why=why)
-    assert trail(home) == before
-    assert champion(home, "churn") is not None
-    assert promote(home, "churn", version, force=True, why="the pilot needs it").version == f"churn-v{version}"
-    assert trail(home)[-1]["why"] == "the pilot needs it"
+    assert trail(home)[:-1] == before
+    refusal = trail(home)[-1]
+    assert (refusal["action"], refusal["version"], refusal["who"]) == ("refuse", version, "not said")
+    assert (refusal["forced"], refusal["faults"]) == (False, refused.value.faults)
+    assert served_by(home) == "churn-v1"
+    forced = promote(home, "churn", version, force=True, why="the pilot needs it", who="ada")
+    assert forced.version == f"churn-v{version}"
+    entry = trail(home)[-1]
+    assert (entry["action"], entry["who"], entry["why"]) == ("promote", "ada", "the pilot needs it")
+    assert (entry["forced"], entry["faults"]) == (True, refused.value.faults)
 
 
 def test_a_challenger_is_promoted_through_the_gate_and_rolled_back(company: Company, home: Path) -> None:
@@ -116,22 +151,19 @@ def test_a_challenger_is_promoted_through_the_gate_and_rolled_back(company: Comp
         rollback(home, "churn")
 
 
-@pytest.mark.parametrize(
-    ("installed", "current", "before"),
-    [
-        ([], None, None),
-        (["1"], "1", None),
-        (["1", "1"], "1", None),
-        (["1", "2"], "2", "1"),
-        (["1", "2", "1"], "1", None),
-        (["1", "2", "3", "2"], "2", "1"),
-        (["1", "2", "3", "2", "4"], "4", "2"),
-    ],
-)
-def test_a_rollback_undoes_the_last_promotion_that_still_stands(
-    installed: list[str], current: str | None, before: str | None
-) -> None:
-    assert registry._before(installed, current) == before
+def test_rollbacks_walk_further_back_and_never_return(company: Company, home: Path) -> None:
+    registered(company, home, growth=0.5)
+    promote(home, "churn", "2")
+    promote(home, "churn", "1", force=True, why="the old one again")
+    with pytest.raises(PromotionRefused):
+        promote(home, "churn", registered(company, home, "too weak"))
+    assert rollback(home, "churn", who="ada").version == "churn-v2"
+    assert (trail(home)[-1]["who"], trail(home)[-1]["why"]) == ("ada", "back from version 1")
+    assert rollback(home, "churn").version == "churn-v1"
+    with pytest.raises(RegistryError, match="no earlier champion"):
+        rollback(home, "churn")
+    promote(home, "churn", "2")
+    assert rollback(home, "churn").version == "churn-v1"
 
 
 def test_what_is_not_there_is_refused_by_name(home: Path) -> None:
@@ -147,8 +179,98 @@ def test_a_refused_version_is_not_challenger(company: Company, tmp_path: Path) -
     check_home(tmp_path)
     assert (tmp_path / "mlflow.db").is_file(), "every home has a tracking store of its own"
     registered(company, tmp_path, "too weak")
-    with pytest.raises(RegistryError, match=r"no challenger.*or name a --version"):
+    with pytest.raises(
+        PromotionRefused, match=r"churn has no challenger; the newest version, 1, was refused:\n  - too"
+    ):
         promote(tmp_path, "churn")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_champion_is_not_promoted_again_in_place_of_a_refused_challenger(company: Company, home: Path) -> None:
+    registered(company, home)
+    promote(home, "churn")
+    with pytest.raises(
+        PromotionRefused, match=r"not champion already; no version is newer than 2\.\nRun `tenure train"
+    ) as none:
+        promote(home, "churn")
+    assert none.value.faults == []
+    registered(company, home, "ROC-AUC is 0.512", challenged=["another first reason"])
+    with pytest.raises(PromotionRefused) as refused:
+        promote(home, "churn", who="ada")
+    assert refused.value.faults == ["ROC-AUC is 0.512", "another first reason"]
+    for words in (
+        "churn has no challenger that is not champion already",
+        "the newest version, 3, was refused",
+        "ROC-AUC is 0.512",
+        "`tenure promote churn --version 3 --force --why '…'`",
+    ):
+        assert words in str(refused.value)
+    entry = trail(home)[-1]
+    assert (entry["action"], entry["version"], entry["who"]) == ("refuse", "3", "ada")
+    assert entry["faults"] == refused.value.faults
+    assert served_by(home) == "churn-v2"
+
+
+def test_what_depends_on_the_champion_is_asked_when_it_is_promoted(
+    company: Company, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 1 keeps its sample; the champion of this moment is another than when it was trained."""
+    sample = champion_file(home, "churn", "sample.parquet")
+    assert sample is not None
+    registered(company, home, growth=0.5, files={"sample.parquet": sample}, challenged=["drifts from version 1"])
+    asked: list[tuple[str, str, int]] = []
+
+    def found(challenger: Model, serving: Model, rows: pd.DataFrame | None) -> Beside:
+        asked.append((challenger.version, serving.version, 0 if rows is None else len(rows)))
+        return Beside(("drifts",), ("compared",)) if serving.version == "churn-v1" else Beside((), ("alike",))
+
+    monkeypatch.setattr(registry, "beside", found)
+    with pytest.raises(PromotionRefused) as refused:
+        promote(home, "churn", "2")
+    assert refused.value.faults == ["drifts"], "what was found at training is asked anew"
+    assert trail(home)[-1]["compared"] == ["compared"]
+    registered(company, home, growth=0.25)
+    promote(home, "churn", "3", force=True, why="a test")
+    assert promote(home, "churn", "2").growth == 0.5
+    assert [pair[:2] for pair in asked] == [
+        ("churn-v2", "churn-v1"), ("churn-v3", "churn-v1"), ("churn-v2", "churn-v3"),
+    ]  # fmt: skip
+    assert trail(home)[-1]["compared"] == ["alike"]
+
+
+def test_a_version_that_drifted_at_training_is_not_challenger(company: Company, home: Path) -> None:
+    version = registered(company, home, challenged=["another first reason"])
+    client = registry._client(home)
+    assert tracking.alias(client, "churn", tracking.CHALLENGER) is None
+    assert tracking.tagged(client, "churn", version, "faults") == []
+    assert tracking.tagged(client, "churn", version, "challenged") == ["another first reason"]
+
+
+def test_one_home_at_a_time_holds_the_champion_of_a_server(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'server.db'}")
+    one, two = tmp_path / "one", tmp_path / "two"
+    for home in (one, two):
+        check_home(home)
+    for growth in (0.1, 0.2, 0.3):
+        registered(company, one, growth=growth)
+    promote(one, "churn", "1")
+    differs = r"expected the champion of churn to be the same.*version 1 there and none here.*--force --why"
+    with pytest.raises(RegistryError, match=differs):
+        promote(two, "churn", "2")
+    assert champion(two, "churn") is None
+    promote(two, "churn", "2", force=True, why="this home serves from now on")
+    promote(two, "churn", "3")
+    for version in ("3", None):
+        with pytest.raises(RegistryError, match="version 3 there and version 1 here"):
+            promote(one, "churn", version)
+    assert rollback(two, "churn").version == "churn-v2"
+    promote(one, "churn", "3", force=True, why="taken back")
+    with pytest.raises(RegistryError, match="version 3 there and version 2 here"):
+        rollback(two, "churn")
+    assert (served_by(one), served_by(two)) == ("churn-v3", "churn-v2")
 
 
 def test_promotions_at_the_same_time_leave_one_champion(company: Company, home: Path) -> None:
@@ -251,7 +373,7 @@ def test_a_store_that_fails_on_the_way_loses_no_model(
         table = company.data.frame.tail(20)
         assert np.array_equal(load(kept).predict(table), model.predict(table))
         assert [folder.name for folder in kept.parent.iterdir()] == [kept.name]
-    assert int(register(home, record)) > 1
+    assert int(register(home, record).version) > 1
 
 
 def test_a_full_disk_leaves_the_champion_that_was(company: Company, home: Path) -> None:
@@ -310,7 +432,13 @@ def test_a_tracking_server_works_as_well_as_the_embedded_file(
     with tracking_server(tmp_path) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         check_home(home)
-        assert [register(home, record), register(home, record)] == ["1", "2"]
+        made = [register(home, record), register(home, record)]
+        assert [one.version for one in made] == ["1", "2"]
+        assert made[0] != Registered("1", made[1].card)
+        assert made[0].card.startswith("mlflow-artifacts:/")
+        loaded = tracking.opened(home).pyfunc.load_model("models:/tenure-churn/2")
+        assert np.array_equal(loaded.predict(company.data.frame.tail(20)), model.predict(company.data.frame.tail(20)))
+        assert loaded.metadata.signature is not None
         assert promote(home, "churn", "1").version == "churn-v1"
         assert promote(home, "churn").version == "churn-v2"
         assert rollback(home, "churn").version == "churn-v1"

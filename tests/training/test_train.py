@@ -20,10 +20,11 @@ from tests.conftest import LOADED_ON, UNTIL, Company
 from tests.worlds import AS_OF, World, cut, opened, renamed, together, unlearnt, world, written
 from training.booster import Params
 from training.dataset import joined
+from training.fingerprint import fingerprint
 from training.model import fit
 from training.outcomes import OutcomeError
-from training.registry import Record
-from training.train import Trained, TrainingRun, fingerprint, train
+from training.registry import Record, Registered
+from training.train import Trained, TrainingRun, train
 
 EARLY = date(2026, 1, 15)
 """Early enough that most of the tables lie on or after it."""
@@ -97,6 +98,8 @@ def test_a_run_says_what_came_of_it(company: Company) -> None:
         assert one.model.line == one.backtest.line
         assert len(one.model.spread) == 101
         assert list(one.model.spread) == sorted(one.model.spread)
+        assert Path(str(one.card)).read_text(encoding="utf-8").startswith(f"# {outcome.capitalize()} within")
+        assert one.search is None
     churn, expansion = (company.trained[name].model for name in ("churn", "expansion"))
     assert churn is not None
     assert expansion is not None
@@ -121,7 +124,7 @@ def test_too_few_outcomes_is_an_answer_with_counts(company: Company, tmp_path: P
     assert found.version is None
     assert found.rows > 0
     assert found.unmatured > 0
-    assert f"churn: 0 outcomes in {found.rows} rows are not enough" in found.refused[0]
+    assert f"churn: 0 outcomes in {found.rows} rows, of 0 accounts, are not enough" in found.refused[0]
 
 
 @pytest.fixture(scope="module")
@@ -153,9 +156,9 @@ def test_a_leak_that_is_allowed_stands_in_the_record_and_on_the_card(
 ) -> None:
     records: list[Record] = []
 
-    def registered(home: Path, record: Record) -> str:
+    def registered(home: Path, record: Record) -> Registered:
         records.append(record)
-        return home.name
+        return Registered(home.name, "card.md")
 
     monkeypatch.setattr(training.train, "register", registered)
     warehouse = open_warehouse(str(living), loaded_on=LOADED_ON)
@@ -207,5 +210,7 @@ def test_a_fingerprint_changes_with_any_cell_and_the_order_of_rows(company: Comp
         frame.iloc[::-1],
         frame.assign(arr=frame["arr"].where(frame.index > 0, 1e9)),
         frame.drop(columns="arr"),
+        frame.rename(columns={"arr": "mrr"}),
+        frame.assign(churn=~frame["churn"].astype(bool)),
     ):
         assert fingerprint(changed) != fingerprint(frame)

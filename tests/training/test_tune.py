@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
+import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +15,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.conftest import Company
 from training import tune
@@ -29,6 +34,7 @@ def data(company: Company, monkeypatch: pytest.MonkeyPatch) -> Dataset:
         return replace(suggested(trial, seed), rounds=5, num_threads=1)
 
     monkeypatch.setattr(tune, "_suggested", small)
+    monkeypatch.setattr(tune, "as_many_trees", lambda _data, _outcome, params: params)
     frame: pd.DataFrame = company.data.frame.drop(columns=company.data.features[6:])
     return replace(company.data, frame=frame)
 
@@ -37,11 +43,14 @@ def searching(trials: int, home: Path, seed: int) -> Search:
     return Search(trials, seed, study_under(home))
 
 
-def values(home: Path) -> list[float]:
+def trials_of(home: Path) -> list[optuna.trial.FrozenTrial]:
     storage = f"sqlite:///{home / 'studies.db'}"
     (found,) = optuna.get_all_study_names(storage)
-    trials = optuna.load_study(study_name=found, storage=storage).trials
-    return [float(str(trial.value)) for trial in trials]
+    return optuna.load_study(study_name=found, storage=storage).trials
+
+
+def values(home: Path) -> list[float]:
+    return [float(str(trial.value)) for trial in trials_of(home)]
 
 
 def test_a_search_goes_on_where_it_was_put_down(data: Dataset, tmp_path: Path) -> None:
@@ -61,17 +70,25 @@ def test_the_same_seed_finds_the_same(data: Dataset, tmp_path: Path) -> None:
     one = tuned(data, "churn", searching(1, tmp_path / "one", 3))
     again = tuned(data, "churn", searching(1, tmp_path / "two", 3))
     assert one == again
-    assert one.seed == 3
+    assert one.params.seed == 3
     assert values(tmp_path / "one") == values(tmp_path / "two")
 
 
-def test_no_trial_keeps_the_defaults(data: Dataset, tmp_path: Path) -> None:
-    assert tuned(data, "churn", searching(0, tmp_path, 5)) == Params(seed=5)
-
-
-def test_the_defaults_are_tried_first(data: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [160, 240, 360, 540])
+def test_what_a_plain_run_takes_is_tried_first(
+    data: Dataset, tmp_path: Path, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "as_many_trees", lambda _data, _outcome, params: replace(params, rounds=rounds))
     found = tuned(data, "churn", searching(1, tmp_path, 5))
-    assert replace(found, rounds=Params().rounds, num_threads=Params().num_threads) == Params(seed=5)
+    assert replace(found.params, rounds=160, num_threads=Params().num_threads) == Params(seed=5)
+    assert trials_of(tmp_path)[0].params["rounds"] == rounds
+    assert (found.trials, found.best) == (1, found.unsearched)
+
+
+def test_a_search_says_what_it_came_to(data: Dataset, tmp_path: Path) -> None:
+    found = tuned(data, "churn", searching(4, tmp_path, 3))
+    losses = values(tmp_path)
+    assert (found.trials, found.best, found.unsearched) == (4, min(losses), losses[0])
 
 
 def test_a_study_resumed_is_the_study_that_was_never_interrupted(data: Dataset, tmp_path: Path) -> None:
@@ -101,11 +118,13 @@ def test_a_trial_that_was_killed_is_tried_again_and_not_counted(
         tuned(data, "churn", searching(2, tmp_path, 3))
     monkeypatch.setattr(tune, "_judged", judged)
     tuned(data, "churn", searching(2, tmp_path, 3))
-    storage = f"sqlite:///{tmp_path / 'studies.db'}"
-    (name,) = optuna.get_all_study_names(storage)
-    states = [trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).trials]
+    states = [trial.state.name for trial in trials_of(tmp_path)]
     assert states.count("COMPLETE") == 2
     assert len(states) == 3
+    tuned(data, "churn", searching(2, tmp_path / "once", 3))
+    assert [trials_of(tmp_path)[place].params for place in (0, 2)] == [
+        trial.params for trial in trials_of(tmp_path / "once")
+    ]
 
 
 def test_a_study_that_cannot_be_opened_is_told_in_one_message(data: Dataset, tmp_path: Path) -> None:
@@ -139,6 +158,90 @@ def test_several_workers_share_one_study(data: Dataset, tmp_path: Path) -> None:
         found = list(workers.map(lambda _: tuned(data, "churn", searching(6, tmp_path, 3)), range(2)))
     assert len(values(tmp_path)) in (6, 7)
     assert found[0] == found[1] or len(values(tmp_path)) == 7
+    drawn = {tuple(trial.params.values()) for trial in trials_of(tmp_path)}
+    assert len(drawn) == len(values(tmp_path)), "no two workers draw the same"
+
+
+def test_a_worker_that_was_killed_outright_leaves_no_gap(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve trials, so that the sampler learns from what ended, and would from what seems to be under way."""
+    monkeypatch.setattr(tune, "predictions", lambda *_, **__: iter(()))
+    drawn = iter(np.random.default_rng(1).random(50).tolist() * 2)
+    monkeypatch.setattr(tune, "_judged", lambda _: next(drawn))
+    tuned(data, "churn", searching(13, tmp_path / "once", 3))
+    drawn = iter(np.random.default_rng(1).random(50).tolist())
+    tuned(data, "churn", searching(11, tmp_path / "twice", 3))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    storage = f"sqlite:///{tmp_path / 'twice' / 'studies.db'}"
+    (name,) = optuna.get_all_study_names(storage)
+    killed = optuna.load_study(study_name=name, storage=storage).ask()
+    killed.set_user_attr(tune.WORKER, f"{socket.gethostname()}:{gone.pid}")
+    killed.set_user_attr(tune.PLACE, 11)
+    killed.suggest_int("rounds", 80, 540, step=20)
+    tuned(data, "churn", searching(13, tmp_path / "twice", 3))
+    ended = [trial.params for trial in trials_of(tmp_path / "twice") if trial.number != killed.number]
+    assert ended == [trial.params for trial in trials_of(tmp_path / "once")]
+
+
+def test_a_worker_at_work_keeps_its_place(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second worker comes while the first one is at its first own draw."""
+    monkeypatch.setattr(tune, "predictions", lambda *_, **__: iter(()))
+    waits, goes = threading.Event(), threading.Event()
+
+    def judged(_: object) -> float:
+        if threading.current_thread() is not threading.main_thread() and len(trials_of(tmp_path)) == 2:
+            waits.set()
+            assert goes.wait(60)
+        return 0.5
+
+    monkeypatch.setattr(tune, "_judged", judged)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(tuned, data, "churn", searching(2, tmp_path, 3))
+        assert waits.wait(60)
+        tuned(data, "churn", searching(2, tmp_path, 3))
+        goes.set()
+        first.result(60)
+    assert [trial.user_attrs[tune.PLACE] for trial in trials_of(tmp_path)] == [0, 1, 2]
+    assert len({tuple(trial.params.values()) for trial in trials_of(tmp_path)}) == 3
+
+
+def test_workers_that_begin_together_make_one_study(data: Dataset, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(6) as workers:
+        studies = list(workers.map(lambda _: tune._opened(data, "churn", searching(1, tmp_path, 3)), range(6)))
+    assert len({study.study_name for study in studies}) == 1
+
+
+@pytest.mark.parametrize("words", ["table studies already exists", "UNIQUE constraint failed", "duplicate key value"])
+def test_a_study_that_another_worker_makes_at_that_moment_is_looked_for_again(
+    data: Dataset, tmp_path: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, late = optuna.create_study, iter([OperationalError(words, None, Exception(words))] * 2)
+
+    def create(**given: object) -> optuna.Study:
+        for error in late:
+            raise error
+        return made(**given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(optuna, "create_study", create)
+    assert tuned(data, "churn", searching(1, tmp_path, 3)).trials == 1
+
+
+def test_a_study_is_of_one_table_its_labels_and_how_playbooks_count(data: Dataset, tmp_path: Path) -> None:
+    def named(found: Dataset, how: str = "keep") -> str:
+        return tune._opened(found, "churn", replace(searching(1, tmp_path, 3), interventions=how)).study_name
+
+    frame = data.frame
+    relabelled = frame.assign(churn=frame["churn"].where(frame.index > 0, ~frame["churn"].astype(bool)))
+    names = [
+        named(data),
+        named(replace(data, frame=relabelled)),
+        named(replace(data, frame=frame.assign(arr_after=frame["arr_after"] + 1))),
+        named(data, "weight"),
+    ]
+    assert len(set(names)) == 4
+    assert named(replace(data, frame=frame.copy())) == names[0]
 
 
 def told_by(data: Dataset, outcomes: pd.Series) -> Dataset:

@@ -10,7 +10,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from tests.conftest import Company
 from training.backtest import SERVED
 from training.baselines import PRIOR, one_signal
-from training.worth import SAVE_COST, Ranking, groups, interval, lead, profit
+from training.metrics import metrics
+from training.worth import SAVE_COST, Ranking, groups, interval, profit
 
 
 def test_an_interval_redraws_whole_accounts() -> None:
@@ -31,15 +32,6 @@ def test_profit_is_the_saved_share_of_those_worth_trying() -> None:
     found = profit(happened, np.array([9.0, 1, 1, 1]), arr)
     assert found == pytest.approx((0.3 * 4 - SAVE_COST) / 4, abs=2e-3)  # Beta(6, 14) has the mean 0.3
     assert profit(happened, np.array([0.0, 1, 2, 3]), arr) == pytest.approx((0.3 * 4 - 4 * SAVE_COST) / 4, abs=2e-3)
-
-
-def test_lead_time_asks_whether_the_late_outcomes_ranked_high_early() -> None:
-    rows = pd.DataFrame({"as_of": pd.Timestamp("2026-01-01"), SERVED: np.arange(20.0)})
-    within_30, within_60 = np.zeros(20, dtype=bool), np.zeros(20, dtype=bool)
-    within_30[[19, 0]] = within_60[[19, 0]] = True
-    within_60[[18, 17, 16, 15]] = True
-    rows["churn_30"], rows["churn_60"] = within_30, pd.array(within_60, dtype="boolean")
-    assert lead(rows, "churn", SERVED) == {"1 to 30 days": (2, 0.5), "31 to 60 days": (4, 0.25)}
 
 
 def test_one_signal_speaks_by_tenths_drawn_towards_the_mean() -> None:
@@ -67,10 +59,22 @@ def test_a_backtest_tells_of_every_group(company: Company) -> None:
     products = groups(result.rows.assign(products=np.arange(len(result.rows)) % 4.0, plan="pro"), SERVED)
     assert {"products none", "products one", "products several"} < set(products)
     assert not any(name.startswith("plan") for name in products)
-    spans = lead(result.rows, "churn", SERVED)
-    assert list(spans)[:3] == ["1 to 30 days", "31 to 60 days", "61 to 90 days"]
-    assert sum(count for count, _ in list(spans.values())[:3]) == result.rows["happened"].sum()
-    for spread in result.spread.values():
+    left = result.rows.loc[result.rows["happened"] > 0, ["account_id", "segment"]].drop_duplicates()
+    assert sum(one.accounts for one in segments) == len(left) < result.rows["happened"].sum()
+    for name, spread in result.spread.items():
+        judged = result.metrics[name]
+        assert {label: one.value for label, one in spread.items()} == pytest.approx(
+            {
+                "average precision": judged.average_precision,
+                "ROC-AUC": judged.roc_auc,
+                "log loss": judged.log_loss,
+                "Brier score": judged.brier,
+                "precision in the top tenth": judged.precision,
+                "lift in the top tenth": judged.lift,
+                "ARR captured in the top tenth": judged.captured,
+                "promised over came": judged.expected / judged.outcomes,
+            }
+        )
         for one in spread.values():
             assert one.low <= one.value <= one.high
 
@@ -86,3 +90,15 @@ def test_a_ranking_is_judged_as_scikit_learn_judges_it(seed: int) -> None:
         assert ranking.roc_auc(weights) == pytest.approx(roc_auc_score(happened, scores, **judged))
     assert np.isnan(ranking.roc_auc(happened))
     assert np.isnan(ranking.average_precision(1 - happened))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_top_of_drawn_rows_is_that_of_rows_repeated_so_often(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    happened, scores = (random.random(200) < 0.2).astype(float), random.normal(size=200)
+    arr, weights = random.random(200), random.integers(0, 4, 200)
+    ranking = Ranking(happened, scores)
+    repeated = metrics(np.repeat(happened, weights), np.repeat(scores, weights), np.repeat(arr, weights))
+    assert ranking.precision(weights.astype(float)) == pytest.approx(repeated.precision)
+    assert ranking.captured(weights.astype(float), arr) == pytest.approx(repeated.captured)
+    assert np.isnan(ranking.captured(1 - happened, arr))
