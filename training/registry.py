@@ -18,8 +18,7 @@ from training.model import Model, ModelError, load
 from training.tracking import CHALLENGER, CHAMPION, STATE, alias, failure, opened, tagged, tracked, versions, written
 from training.tracking import Record as Record
 from training.tracking import Registered as Registered
-from training.trail import NOBODY, PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, write_down
-from training.trail import trail as trail
+from training.trail import NOBODY, PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, trail, write_down
 
 
 class RegistryError(ValueError):

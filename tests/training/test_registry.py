@@ -37,8 +37,8 @@ from training.registry import (
     promote,
     register,
     rollback,
-    trail,
 )
+from training.trail import trail
 
 
 def model_of(company: Company, outcome: str = "churn") -> Model:
