@@ -231,7 +231,7 @@ def test_nothing_in_a_home_is_a_pickle(company: Company) -> None:
         assert not (head[:1] == b"\x80" and head[1:2] <= b"\x05"), file
     for file in (file for file in files if file.name == "MLmodel"):
         text = file.read_text(encoding="utf-8")
-        assert "lightgbm" in text
+        assert "loader_module: training.served_model" in text
         for word in ("cloudpickle", "pickle", "joblib"):
             assert word not in text.replace("pickle_module: null", ""), (file, word)
 
