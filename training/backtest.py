@@ -48,7 +48,7 @@ OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
 RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
 BASELINES = (HEALTH, LOGISTIC, RENEWAL_ALONE, USAGE_ALONE)
 CONTENDERS = (OURS, *BASELINES)
-DESCRIBED, VALUED = ("segment", "plan", "products", "tenure_days"), ["arr", "strategic"]
+DESCRIBED, VALUED = ("segment", "plan", "product", "products", "tenure_days"), ["arr", "strategic"]
 """What the rows are told apart by, besides their value tier and the columns that this follows from."""
 RAW = "raw "
 SERVED, SEGMENTED = "served", "segmented"

@@ -153,7 +153,7 @@ def lead(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, tuple[int, 
 
 
 def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
-    """`Metrics` per segment, value tier, plan, number of products and age of the account.
+    """`Metrics` per segment, value tier, plan, product, number of products and age of the account.
 
     A kind of group of which there is only one is left out; of groups with fewer than `MIN_SAID` accounts to which the
     outcome came only the counts say something.
@@ -163,6 +163,7 @@ def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
         "segment": rows["segment"],
         "value": rows["value_tier"],
         "plan": rows["plan"],
+        "product": rows["product"],
         "products": rows["products"].map({0.0: "none", 1.0: "one"}).fillna("several").where(rows["products"].notna()),
     }
     parts = [

@@ -59,6 +59,8 @@ def test_a_backtest_tells_of_every_group(company: Company) -> None:
     products = groups(result.rows.assign(products=np.arange(len(result.rows)) % 4.0, plan="pro"), SERVED)
     assert {"products none", "products one", "products several"} < set(products)
     assert not any(name.startswith("plan") for name in products)
+    named = groups(result.rows.assign(product=np.where(np.arange(len(result.rows)) % 2, "core", "suite")), SERVED)
+    assert {"product core", "product suite"} < set(named)
     left = result.rows.loc[result.rows["happened"] > 0, ["account_id", "segment"]].drop_duplicates()
     assert sum(one.accounts for one in segments) == len(left) < result.rows["happened"].sum()
     for name, spread in result.spread.items():
