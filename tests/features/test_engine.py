@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +41,22 @@ DIRTY_TERMS = """subscription_id | account_id | known_at | starts_on | arr | end
                  s               | a          | -90d     | -90d      | 100 | -100d    | -20d
                  t               | a          | -90d     | -90d      | 100 | soon     | -20d
                  u               | a          | -90d     | -90d      | 100 | -9d      | -9d"""
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that a test asks for, none of them made; other threads, such as those of Spark, sleep on."""
+    found: list[float] = []
+    sleep, here = time.sleep, threading.current_thread()
+
+    def nap(seconds: float) -> None:
+        if threading.current_thread() is here:
+            found.append(seconds)
+        else:
+            sleep(seconds)
+
+    monkeypatch.setattr("time.sleep", nap)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -193,10 +211,8 @@ def test_a_server_that_goes_away_half_way_is_told(
 
 @pytest.mark.slow
 def test_a_query_that_the_server_breaks_off_is_told_at_once_and_one_that_it_cut_is_asked_again(
-    company: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+    company: Path, postgres: str, waited: list[float]
 ) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("time.sleep", waited.append)
     warehouse = open_warehouse(load_postgres(postgres, company), loaded_on=LOADED_ON)
     warehouse.engine.connection.raw_sql("SET statement_timeout = 100").close()
     waited.clear()
@@ -232,9 +248,7 @@ def test_a_location_is_shown_without_its_password() -> None:
     assert without_password("exports/ann@home") == "exports/ann@home"
 
 
-def test_a_database_that_refuses_is_tried_again_and_then_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("time.sleep", waited.append)
+def test_a_database_that_refuses_is_tried_again_and_then_told(waited: list[float]) -> None:
     with pytest.raises(WarehouseError, match=r"postgres://127\.0\.0\.1:1/none cannot be reached: connection"):
         open_warehouse("postgres://someone:secret@127.0.0.1:1/none", loaded_on=AS_OF)
     assert waited == [0.0, *features.engine.RETRIES]
