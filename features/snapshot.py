@@ -69,11 +69,9 @@ def coverage(table: pd.DataFrame) -> pd.Series:
 
 def heard_of(table: pd.DataFrame, family: str) -> pd.Series:
     """Per row of a snapshot: whether a feature of a signal family is known and not what an account without rows has."""
-    said = [
-        table[feature.name].notna() & (table[feature.name] != (None if feature.empty is None else float(feature.empty)))
-        for feature in FAMILIES[family]
-    ]
-    return pd.concat(said, axis=1).any(axis=1)
+    cells = table[[feature.name for feature in FAMILIES[family]]]
+    empty = {feature.name: feature.empty for feature in FAMILIES[family] if feature.empty is not None}
+    return (cells.notna() & ~cells.isin({name: [value] for name, value in empty.items()})).any(axis=1)
 
 
 def blind_features(warehouse: Warehouse, features: Mapping[str, Feature] = CATALOGUE) -> dict[str, str]:

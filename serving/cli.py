@@ -14,6 +14,7 @@ from serving.terminal import (
     day_named,
     end_with,
     opened_warehouse,
+    os_user,
     progress_bar,
     say,
     write_table,
@@ -202,7 +203,7 @@ def promote(
     from serving.words import promoted_document, promoted_lines
     from training.outcomes import outcome_named
     from training.registry import promote as install
-    from training.trail import os_user, trail
+    from training.trail import trail
 
     model = install(home, outcome_named(outcome).name, version, force=force, why=why, who=os_user())
     entry = trail(home)[-1]
@@ -218,7 +219,6 @@ def rollback(
     """Bring back the champion before the present one."""
     from training.outcomes import outcome_named
     from training.registry import rollback as back
-    from training.trail import os_user
 
     model = back(home, outcome_named(outcome).name, who=os_user())
     say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")

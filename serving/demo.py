@@ -9,8 +9,8 @@ from serving.brief import Brief
 from serving.page import first_reason, money, percent, renewal
 from serving.record import NothingToServe, score_of_record
 from serving.scoring import Scoring
+from serving.terminal import os_user
 from training.registry import PromotionRefused, promote
-from training.trail import os_user
 from training.train import Trained, TrainingRun, train
 
 SHOWN = 5

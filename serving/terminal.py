@@ -1,5 +1,6 @@
 """What every command does alike: opens tables, reads dates, shows progress, prints, ends with the right status."""
 
+import getpass
 import json
 import os
 import sys
@@ -97,6 +98,14 @@ def progress_bar() -> Iterator[Progress | None]:
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda done, what: bar.update(task, completed=done, description=what)
+
+
+def os_user() -> str:
+    """The user of this machine: who asks, as the trail keeps it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def check_port(host: str, port: int) -> None:

@@ -65,7 +65,7 @@ def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: P
     try:
         dates = training_dates(warehouse, horizon_days, as_of)
         most = max(SAMPLED_DATES, SAMPLED_ROWS // max(len(cohort(warehouse, dates[-1])), 1))
-        data = joined(warehouse, _spread(dates, most), horizon_days, as_of, progress)
+        data = joined(warehouse, sampled_dates(dates, most), horizon_days, as_of, progress)
     except DatasetError as error:
         unusable.append(str(error))
     known = None if data is None else _labelled(warehouse, dates, horizon_days, as_of)
@@ -107,7 +107,7 @@ def _labelled(warehouse: Warehouse, dates: list[date], horizon_days: int, as_of:
     return found[found["matured"] & ~found["gone"]]
 
 
-def _spread(dates: list[date], most: int) -> list[date]:
+def sampled_dates(dates: list[date], most: int) -> list[date]:
     """At most so many dates, evenly from the last to the first: a leak may lie anywhere in the history."""
     steps = min(most, len(dates)) - 1
     return [dates[-1 - round(at * (len(dates) - 1) / max(steps, 1))] for at in range(steps + 1)]

@@ -31,8 +31,6 @@ from training.outcomes import last_matured, outcome_named
 from training.worth import Interval, intervals
 
 FOLDS = 4
-MIN_OUTCOMES = 40
-"""Fewer rows to which an outcome came than this tell the search for more trees, or for a leak, nothing."""
 MIN_ACCOUNTS = 20
 """An outcome that came to fewer accounts than this in the whole history, to half as many in the test periods, or to a
 quarter in a fold's past, is not enough to learn from.

@@ -11,6 +11,8 @@ from features.warehouse import Warehouse
 
 ONE_DAY = 0.95
 """The share of rows with one date of knowledge from which it is an export's date, not each row's own."""
+MIN_ROWS = 40
+"""Fewer rows with one date say nothing."""
 AFTER_THE_ROW = (
     ("subscriptions", "ended_known_at", "known_at", "the stop of a term", "when it was signed"),
     ("tickets", "resolved_at", "event_at", "a ticket's solution", "when it was opened"),
@@ -32,15 +34,15 @@ class OddClock:
     words: str
 
 
-def odd_clocks(warehouse: Warehouse, least: int) -> Iterator[OddClock]:
-    """Tables of at least `least` rows with a clock that cannot be each row's own. One grouped query a clock.
+def odd_clocks(warehouse: Warehouse) -> Iterator[OddClock]:
+    """Tables of at least `MIN_ROWS` rows with a clock that cannot be each row's own. One grouped query a clock.
 
     A column `x` whose "learnt at" was not given is no such case: no snapshot ever shows its values.
     """
     started = _commonest_day(warehouse, "subscriptions", "starts_on")
     for name in [name for name in warehouse.tables if name in READ]:
         day, share, rows = _commonest_day(warehouse, name, "known_at")
-        if rows >= least and share >= ONE_DAY and (started[1] < ONE_DAY or day != started[0]):
+        if rows >= MIN_ROWS and share >= ONE_DAY and (started[1] < ONE_DAY or day != started[0]):
             event = SOURCES[name].event is not None
             yield OddClock(
                 name,
@@ -57,7 +59,7 @@ def odd_clocks(warehouse: Warehouse, least: int) -> Iterator[OddClock]:
         late = rows.filter(rows[learnt].notnull())
         found = warehouse.engine.frame(late.agg(rows=late.count(), same=late.count(where=late[learnt] <= late[clock])))
         count, same = int(found["rows"].iloc[0]), int(found["same"].iloc[0])
-        if count >= least and same >= ONE_DAY * count:
+        if count >= MIN_ROWS and same >= ONE_DAY * count:
             yield OddClock(
                 name,
                 f"{name}.{learnt}",

@@ -15,7 +15,7 @@ from features.measure import references
 from features.source import Kind
 from features.sources import SOURCES
 from features.warehouse import Warehouse
-from training.backtest import MIN_OUTCOMES
+from training.backtest import MIN_ACCOUNTS
 from training.clocks import odd_clocks
 from training.dataset import Dataset
 from training.gap import Bools, Gap, difference, gap_of, wilson
@@ -47,8 +47,6 @@ STATE_FATE_AUC = 0.95
 with, and an honest one reached 0.61. One that was written over when the account left, such as no employees, knows the
 end at every date. A contract's age may well tell who leaves: 0.84 in a generated company; it is only told."""
 STATE = ("accounts", "subscriptions")
-MIN_ACCOUNTS = MIN_OUTCOMES // 2
-"""Fewer accounts with, or without, the outcome than this say nothing."""
 MOST_ROWS = 100_000
 """So many rows, drawn at random, tell a leak as well as all."""
 
@@ -91,7 +89,7 @@ def leaks_of(warehouse: Warehouse, data: Dataset, outcomes: Collection[str] = tu
         found += [*tables, *words, *_feature_leaks(data, outcome, named)]
     clocks = [
         Leak(odd.what, "any outcome", odd.words, "clock", odd.source, odd.share, refuses=False)
-        for odd in odd_clocks(warehouse, MIN_OUTCOMES)
+        for odd in odd_clocks(warehouse)
     ]
     return [*found, *clocks]
 

@@ -13,11 +13,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from training.challenge import Beside, beside, sample_in
 from training.model import Model, ModelError, load
-from training.tracking import CHALLENGER, CHAMPION, STATE, alias, failure, opened, tagged, tracked, versions, written
-from training.tracking import Record as Record
-from training.tracking import Registered as Registered
+from training.tracking import (
+    CHALLENGER,
+    CHAMPION,
+    STATE,
+    Record,
+    Registered,
+    alias,
+    failure,
+    opened,
+    tagged,
+    tracked,
+    versions,
+    written,
+)
 from training.trail import NOBODY, PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, trail, write_down
 
 
@@ -79,7 +92,7 @@ def promote(
             _check_holder(home, client, outcome)
         chosen = _known(client, outcome, version) if version else _challenger(home, client, outcome, entry)
         with _at_hand(home, client, outcome, chosen) as folder:
-            found = _beside_champion(home, outcome, folder)
+            found = beside_champion(home, load(folder), sample_in(folder))
             faults = [*tagged(client, outcome, chosen, "faults"), *found.faults]
             entry |= {"version": chosen, "faults": faults, "compared": list(found.compared)}
             if faults and not force:
@@ -117,6 +130,15 @@ def champion_file(home: Path, outcome: str, file: str) -> bytes | None:
     serving = pointer(home, outcome)
     path = home / serving["folder"] / file if serving else None
     return path.read_bytes() if path is not None and path.is_file() else None
+
+
+def beside_champion(home: Path, challenger: Model, rows: pd.DataFrame | None) -> Beside:
+    """The challenger beside the champion of this moment on its sample; nothing where there is none, or one that cannot
+    be read."""
+    serving = _sound(home, challenger.outcome)
+    if serving is None or serving.version == challenger.version:
+        return Beside()
+    return beside(challenger, serving, rows)
 
 
 def _sound(home: Path, outcome: str) -> Model | None:
@@ -178,13 +200,6 @@ def _all_the_same(outcome: str, version: str) -> str:
     return f"To promote it all the same: `tenure promote {outcome} --version {version} --force --why '…'`"
 
 
-def _beside_champion(home: Path, outcome: str, folder: Path) -> Beside:
-    challenger, serving = load(folder), _sound(home, outcome)
-    if serving is None or serving.version == challenger.version:
-        return Beside()
-    return beside(challenger, serving, sample_in(folder))
-
-
 @contextmanager
 def _at_hand(home: Path, client: Any, outcome: str, version: str) -> Iterator[Path]:
     """The files of a version: its copy, or where there is none, or a corrupted one, as fetched for the while."""
@@ -227,6 +242,7 @@ def _install(home: Path, client: Any, fetched: Path, entry: dict[str, Any]) -> M
 
 
 def _write_down(home: Path, entry: dict[str, Any]) -> None:
+    """The one place outside `serving` that asks the clock: when something was decided is no input of any figure."""
     write_down(home, {"at": datetime.now(UTC).isoformat(timespec="seconds")} | entry)
 
 

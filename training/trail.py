@@ -1,8 +1,6 @@
 """What served when, at whose word and why: the trail of a home, and the pointer to what serves now."""
 
-import getpass
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,11 +68,3 @@ def before(entries: Sequence[Mapping[str, Any]], current: str) -> str | None:
     if served[-1:] != [current]:  # a promotion that was cut short before it was written down
         served.append(current)
     return served[-2] if len(served) > 1 else None
-
-
-def os_user() -> str:
-    """The user of this machine; for entry points to say who asks."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

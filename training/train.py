@@ -16,16 +16,17 @@ from training.backtest import SERVED, Backtest, NotEnough, backtest
 from training.booster import Params
 from training.calibration import sigmoid
 from training.card import Making, card_files
-from training.challenge import HAPPENED, SAMPLE, TOLD, Beside, as_file, beside, sampled
+from training.challenge import HAPPENED, SAMPLE, TOLD, as_file, sampled
 from training.dataset import Dataset, DatasetError, dataset
 from training.fingerprint import fingerprint
 from training.gate import Trial, faults
 from training.interventions import without_interventions
 from training.leaks import Leak, leaks_of, refusals
 from training.metrics import Metrics
-from training.model import Model, ModelError, fit
+from training.model import Model, fit
 from training.outcomes import OUTCOMES, outcome_named
-from training.registry import Record, champion, check_home, register
+from training.registry import beside_champion, check_home, register
+from training.tracking import Record
 from training.tune import Found, Search, as_many_trees, study_under, tuned
 
 HORIZON_DAYS = 90
@@ -158,7 +159,7 @@ def _record(
     told = result.rows.rename(columns={SERVED: TOLD})[["account_id", "as_of", "fold", HAPPENED, TOLD]]
     sample = sampled(data.frame[["account_id", "as_of", *data.features]], told)
     shut = faults(result, Trial(allowed, _latency(model, data)))
-    against = _beside_champion(home, model, sample).faults
+    against = beside_champion(home, model, sample).faults
     making = Making(asdict(params), run.trials, run.seed, fingerprint(data.frame))
     return Record(
         model=model,
@@ -207,16 +208,6 @@ def _covered(result: Backtest) -> dict[str, float]:
 
 def _finite(found: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in vars(found).items() if np.isfinite(value)}
-
-
-def _beside_champion(home: Path, model: Model, sample: pd.DataFrame) -> Beside:
-    """What speaks against the model beside the champion; nothing where there is none, or one that cannot be read: a
-    promotion mends that."""
-    try:
-        serving = champion(home, model.outcome)
-    except ModelError:
-        return Beside()
-    return Beside() if serving is None else beside(model, serving, sample)
 
 
 def _latency(model: Model, data: Dataset, calls: int = 15) -> float:

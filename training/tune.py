@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.snapshot import Progress
-from training.backtest import MIN_OUTCOMES, OURS, planned, predictions
+from training.backtest import MIN_ACCOUNTS, OURS, planned, predictions
 from training.booster import Params, fit_booster, log_odds_of
 from training.calibration import Floats, calibrated
 from training.dataset import Dataset
@@ -80,7 +80,7 @@ def as_many_trees(data: Dataset, outcome: str, params: Params) -> Params:
     teach = past["account_id"].isin(np.random.default_rng(params.seed).permutation(accounts)[::2]).to_numpy()
     learn, judge = past[teach], past[~teach]
     taught, happened = (part[outcome].to_numpy(dtype=np.float64) for part in (learn, judge))
-    if min(taught.sum(), happened.sum()) < MIN_OUTCOMES / 2:
+    if min(taught.sum(), happened.sum()) < MIN_ACCOUNTS:
         return params
     counts = [round(params.rounds * more) for more in MORE_TREES]
     code = encoding(learn)
@@ -173,16 +173,17 @@ def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | 
 
 def _opened(data: Dataset, outcome: str, search: Search) -> "Study":
     """The study of this table and this seed. Workers that begin together make its tables at once; one is in time, the
-    others find them when they look again."""
+    others find them when they look again. No connection is kept open between two questions."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     told = f"{data.horizon_days}d-{data.until}-{search.seed}-{search.interventions}-{fingerprint(data.frame)}"
     for left in reversed(range(TRIES)):
         try:
             return optuna.create_study(
                 study_name=f"{outcome}-{told}-v4",
-                storage=search.study,
+                storage=optuna.storages.RDBStorage(search.study, engine_kwargs={"poolclass": NullPool}),
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
                 direction="minimize",
                 load_if_exists=True,

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from training.encoding import Matrix
-from training.lead import early
 from training.metrics import CAPACITY, Metrics, metrics
 
 DRAWS = 200
@@ -144,12 +143,6 @@ def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_C
     tried = np.arange(len(worth)) * cost
     shares = beta.ppf((np.arange(steps) + 0.5) / steps, *SAVED)
     return float(np.mean([(share * worth - tried).max() for share in shares]) / max(len(happened), 1))
-
-
-def lead(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, tuple[int, float]]:
-    """How early (`training/lead.py`): per span of days ahead, how many rows met the outcome then, and the share of them
-    that was already among the `CAPACITY` ranked highest on its date."""
-    return {span: (one.rows, one.share) for span, one in early(rows, outcome, column).items()}
 
 
 def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:

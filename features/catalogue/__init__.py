@@ -7,6 +7,7 @@ from features.catalogue import (
     billing,
     commercial,
     growth,
+    history,
     intents,
     onboarding,
     relationship,
@@ -22,7 +23,7 @@ FAMILIES: Mapping[str, tuple[Feature, ...]] = {
     "support": support.FEATURES,
     "sentiment": sentiment.FEATURES + intents.FEATURES,
     "relationship": relationship.FEATURES,
-    "commercial": commercial.FEATURES + billing.FEATURES,
+    "commercial": commercial.FEATURES + history.FEATURES + billing.FEATURES,
     "growth": growth.FEATURES,
 }
 

@@ -1,19 +1,152 @@
-"""Where use is heading, how deep it goes, and on how few people it rests."""
+"""How wide and deep use goes, where it is heading, and on how few people it rests."""
 
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, distinct, either, last, of, peak, slope, surprise, total
+from features.measure import between, change, count, distinct, either, last, of, peak, slope, surprise, total
 
-_INTEGRATION = _.feature.lower()
+_NAME = _.feature.lower()
 _INTEGRATION = (
-    _INTEGRATION.contains("integration")
-    | _INTEGRATION.contains("webhook")
-    | _INTEGRATION.contains("connector")
-    | _INTEGRATION.startswith("api")
+    _NAME.contains("integration") | _NAME.contains("webhook") | _NAME.contains("connector") | _NAME.startswith("api")
 )
 
 FEATURES = (
+    Feature(
+        name="features_28d",
+        source="usage",
+        measure=distinct(_.feature, last(28)),
+        label="Features used in four weeks",
+        words="{features_28d} different features were used in the last four weeks",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="features_84d_before",
+        source="usage",
+        measure=distinct(_.feature, between(28, 112)),
+        label="Features used in the twelve weeks before",
+        words="{features_84d_before} different features were used in the twelve weeks before",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="features_dropped",
+        source="usage",
+        measure=distinct(_.feature, last(112)) - distinct(_.feature, last(28)),
+        label="Features no longer used",
+        words="{features_dropped} {features_dropped:feature|features} in use in the 12 weeks before the last four "
+        "{features_dropped:was|were} not used in those",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="breadth_28d",
+        source="usage",
+        measure=either(distinct(_.feature, last(28), where=_.entitled), 0) / of("entitled_features"),
+        label="Share of entitled features used",
+        words="{breadth_28d} of the features paid for were used in the last four weeks",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="critical_events_28d",
+        source="usage",
+        measure=total(_.quantity, last(28), where=_.critical),
+        label="Use of value-bearing features in four weeks",
+        words="The features that bear the value were used {critical_events_28d} {critical_events_28d:time|times} "
+        "in four weeks",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="critical_events_84d_before",
+        source="usage",
+        measure=total(_.quantity, between(28, 112), where=_.critical) / 3,
+        label="Use of value-bearing features per four weeks, in the twelve weeks before",
+        words="The features that bear the value were used {critical_events_84d_before} times per four weeks before",
+        unit=Unit.COUNT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="critical_events_change_16w",
+        source="usage",
+        measure=change(of("critical_events_28d"), of("critical_events_84d_before")),
+        label="Use of value-bearing features, change against the account's own twelve weeks before",
+        words="Use of the features that bear the value {critical_events_change_16w:fell|rose|moved} "
+        "{critical_events_change_16w:abs}, {critical_events_84d_before} to {critical_events_28d} in four weeks",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="critical_share_28d",
+        source="usage",
+        measure=of("critical_events_28d") / of("events_28d"),
+        label="Share of use that bears value",
+        words="{critical_share_28d} of all use was of features that bear the value",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="critical_features_stopped",
+        source="usage",
+        measure=distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical),
+        label="Value-bearing features no longer used",
+        words="{critical_features_stopped} of the features that bear the value "
+        "{critical_features_stopped:is|are} no longer used",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=0,
+    ),
+    Feature(
+        name="arr_per_critical_event",
+        source="usage",
+        measure=of("arr") / (of("critical_events_84d_before") * 3 + of("critical_events_28d")),
+        label="ARR per use of a value-bearing feature in 16 weeks",
+        words="They pay {arr_per_critical_event} ARR for each use of a feature that bears the value",
+        unit=Unit.MONEY,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="arr_per_event",
+        source="usage",
+        measure=of("arr") / (of("events_84d_before") * 3 + of("events_28d")),
+        label="ARR per product event in 16 weeks",
+        words="They pay {arr_per_event} ARR for each product event",
+        unit=Unit.MONEY,
+        healthy=Healthy.LOW,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="usage_rows_28d",
+        source="usage",
+        measure=count(last(28)),
+        label="Usage records in four weeks",
+        words="{usage_rows_28d} usage records arrived for the last four weeks",
+        unit=Unit.COUNT,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=0,
+    ),
     Feature(
         name="events_slope_12w",
         source="usage",

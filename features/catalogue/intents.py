@@ -18,33 +18,30 @@ _SAID = (
 )
 """An intent, the verb for one text and for many, what follows it, its healthy side and its reason."""
 
+_WHERE = (
+    ("tickets", "text", "mentions", 180, "180 days", "", "ticket|tickets"),
+    ("surveys", "comment", "comments", 365, "a year", "survey ", "comment|comments"),
+)
+"""A source, its text, how its features are called, the days looked back in numbers and in words, and what one text and
+many are called."""
+
 
 def _features() -> Iterator[Feature]:
     for intent, verb, what, healthy, reason in _SAID:
-        one, many = verb.split("|")
-        mentions, comments = f"{intent}_mentions_180d", f"{intent}_comments_365d"
-        yield Feature(
-            name=mentions,
-            source="tickets",
-            measure=count(last(180), where=getattr(_, f"text_{intent}")),
-            label=f"Tickets that {many} {what}, in 180 days",
-            words=f"{{{mentions}}} {{{mentions}:ticket {one}|tickets {many}}} {what} in 180 days",
-            unit=Unit.COUNT,
-            healthy=healthy,
-            reason=reason,
-            empty=0,
-        )
-        yield Feature(
-            name=comments,
-            source="surveys",
-            measure=count(last(365), where=getattr(_, f"comment_{intent}")),
-            label=f"Survey comments that {many} {what}, in a year",
-            words=f"{{{comments}}} survey {{{comments}:comment {one}|comments {many}}} {what} in a year",
-            unit=Unit.COUNT,
-            healthy=healthy,
-            reason=reason,
-            empty=0,
-        )
+        for source, text, called, days, span, of, nouns in _WHERE:
+            name = f"{intent}_{called}_{days}d"
+            (one, many), (speaks, speak) = nouns.split("|"), verb.split("|")
+            yield Feature(
+                name=name,
+                source=source,
+                measure=count(last(days), where=getattr(_, f"{text}_{intent}")),
+                label=f"{(of + many).capitalize()} that {speak} {what}, in {span}",
+                words=f"{{{name}}} {of}{{{name}:{one} {speaks}|{many} {speak}}} {what} in {span}",
+                unit=Unit.COUNT,
+                healthy=healthy,
+                reason=reason,
+                empty=0,
+            )
 
 
 FEATURES = tuple(_features())

@@ -15,12 +15,14 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from serving import cli
+from serving.terminal import os_user
 from serving.words import trained_document, trained_lines
 from tests.conftest import LATER, UNTIL, Company
 from tests.worlds import AS_OF, day, world, written
 from training.booster import Params
-from training.registry import Record, register
-from training.trail import os_user, trail
+from training.registry import register
+from training.tracking import Record
+from training.trail import trail
 from training.tune import Found
 
 COMMANDS = ("demo", "simulate", "audit", "snapshot", "train", "promote", "rollback", "score", "revenue", "serve")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from features.warehouse import open_warehouse
 from serving.words import audit_lines
 from tests.conftest import LOADED_ON, UNTIL, Company
 from tests.worlds import AS_OF, opened, world
-from training.audit import Audit, audit
+from training.audit import Audit, audit, sampled_dates
 from training.backtest import MIN_ACCOUNTS, NotEnough, backtest
 from training.booster import Params
 from training.dataset import dataset
@@ -165,6 +165,13 @@ def test_an_audit_of_a_day_without_payers_is_still_an_answer(tmp_path: Path) -> 
     assert found.tables["tickets"]["accounts_without_rows"] is None
     assert audit_lines(found)
     warehouse.close()
+
+
+@pytest.mark.parametrize(("most", "found"), [(1, [8]), (2, [8, 0]), (3, [8, 4, 0]), (5, [8, 6, 4, 2, 0])])
+def test_dates_are_looked_at_from_the_last_to_the_first(most: int, found: list[int]) -> None:
+    dates = [UNTIL + timedelta(days=7 * week) for week in range(9)]
+    assert sampled_dates(dates, most) == [dates[week] for week in found]
+    assert sampled_dates(dates, 100) == dates[::-1]
 
 
 def test_a_leak_makes_the_tables_unusable_and_is_told_with_its_cure(company: Company, tmp_path: Path) -> None:

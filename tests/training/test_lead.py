@@ -10,7 +10,6 @@ from tests.conftest import Company
 from training.backtest import SERVED
 from training.horizons import LOST_AT_RENEWAL
 from training.lead import MIN_ENDED, Early, before_the_end, early
-from training.worth import lead
 
 RIGHT, OWN = SERVED + "churn_60", SERVED
 
@@ -35,7 +34,8 @@ def rows() -> pd.DataFrame:
 def test_who_answers_at_one_horizon_is_ranked_by_that(rows: pd.DataFrame) -> None:
     found = early(rows, "churn", OWN)
     assert found == {"1 to 30 days": Early(2, 2, 0.5), "31 to 60 days": Early(4, 4, 0.25)}
-    assert lead(rows, "churn", OWN) == {"1 to 30 days": (2, 0.5), "31 to 60 days": (4, 0.25)}
+    told = {span: (one.rows, one.share) for span, one in early(rows, "churn", OWN).items()}
+    assert told == {"1 to 30 days": (2, 0.5), "31 to 60 days": (4, 0.25)}
 
 
 def test_a_span_is_ranked_by_the_answer_that_reaches_it(rows: pd.DataFrame) -> None:

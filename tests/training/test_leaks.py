@@ -262,7 +262,7 @@ def test_the_area_under_the_curve_is_that_of_others(company: Company) -> None:
 
 def clocks(tables: World, folder: Path) -> dict[str, str]:
     warehouse = opened(tables, folder)
-    found = {odd.what: odd.words for odd in odd_clocks(warehouse, 40)}
+    found = {odd.what: odd.words for odd in odd_clocks(warehouse)}
     warehouse.close()
     return found
 

@@ -28,8 +28,6 @@ from training.challenge import Beside
 from training.model import Model, ModelError, load
 from training.registry import (
     PromotionRefused,
-    Record,
-    Registered,
     RegistryError,
     champion,
     champion_file,
@@ -38,6 +36,7 @@ from training.registry import (
     register,
     rollback,
 )
+from training.tracking import Record, Registered
 from training.trail import trail
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 
 import pytest
 
-from training.trail import PROMOTED, REFUSED, ROLLED_BACK, before, os_user, point, pointer, trail, write_down
+from training.trail import PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, trail, write_down
 
 ACTIONS = {"p": PROMOTED, "b": ROLLED_BACK, "r": REFUSED}
 
@@ -50,14 +49,3 @@ def test_the_pointer_says_what_serves(tmp_path: Path) -> None:
     point(tmp_path, "churn", "3", tmp_path / "models" / "churn" / "3")
     assert pointer(tmp_path, "churn") == {"version": "3", "folder": "models/churn/3"}
     assert json.loads((tmp_path / "champions" / "churn.json").read_text(encoding="utf-8"))["version"] == "3"
-
-
-def test_who_asks_is_the_user_of_the_machine_or_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(getpass, "getuser", lambda: "ada")
-    assert os_user() == "ada"
-
-    def nobody() -> str:
-        raise KeyError("getpwuid(): uid not found")
-
-    monkeypatch.setattr(getpass, "getuser", nobody)
-    assert os_user().startswith("uid ")

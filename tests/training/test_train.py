@@ -23,7 +23,7 @@ from training.dataset import joined
 from training.fingerprint import fingerprint
 from training.model import fit
 from training.outcomes import OutcomeError
-from training.registry import Record, Registered
+from training.tracking import Record, Registered
 from training.train import Trained, TrainingRun, train
 
 EARLY = date(2026, 1, 15)

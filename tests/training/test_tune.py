@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests.conftest import Company
+from tests.engines import postgres_server
 from training import tune
 from training.backtest import planned
 from training.booster import Params
@@ -160,6 +161,19 @@ def test_several_workers_share_one_study(data: Dataset, tmp_path: Path) -> None:
     assert found[0] == found[1] or len(values(tmp_path)) == 7
     drawn = {tuple(trial.params.values()) for trial in trials_of(tmp_path)}
     assert len(drawn) == len(values(tmp_path)), "no two workers draw the same"
+
+
+@pytest.mark.slow
+def test_workers_share_one_study_on_a_server(data: Dataset, tmp_path: Path) -> None:
+    with postgres_server(tmp_path / "server") as server:
+        search = Search(3, 3, server.replace("postgres://", "postgresql://"))
+        with ThreadPoolExecutor(2) as workers:
+            found = list(workers.map(lambda _: tuned(data, "churn", search), range(2)))
+        study = tune._opened(data, "churn", search)
+        places = [trial.user_attrs["place"] for trial in study.trials]
+    assert len({one.params for one in found}) == 1
+    assert sorted(places) == list(range(len(places)))
+    assert len(places) in (3, 4), "both may begin the last one"
 
 
 def test_a_worker_that_was_killed_outright_leaves_no_gap(
