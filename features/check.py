@@ -9,7 +9,8 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.expr.datatypes import DataType
 
-from features.engine import Engine, read_number, read_time
+from features.cast import read_number, read_time
+from features.engine import Engine
 from features.source import TYPES, Column, Kind, Source
 
 _FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:59")

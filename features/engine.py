@@ -21,11 +21,17 @@ import pandas as pd
 SERVED = ("postgres://", "postgresql://", "spark://")
 """How the location of an engine that is not embedded begins."""
 
-MEMORY = "700MB"
-"""What the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top.
+MEMORY = 700
+"""Megabytes that the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top.
 
 2026-11-25: the 20 usage features of 20 million rows took 16.7 s and 1,163 MB with 1,500 MB, 17.8 s and 963 MB with
 700 MB, and all features of 100 million rows 298 s and 2.4 GB.
+"""
+
+ACCOUNTS_PER_MEGABYTE = 100
+"""Of how many accounts on a date the embedded engine joins the features in a megabyte; that join cannot spill.
+
+2026-11-26: 50,000 accounts fit in 400 MB and not in 300, 200,000 in 1,500.
 """
 
 _BYTEWISE = ' COLLATE "C"'
@@ -89,6 +95,12 @@ class Engine:
         columns = (f'"{name}"' + _BYTEWISE * kind.is_string() for name, kind in rows.schema().items())
         return self.connection.sql(f"SELECT {', '.join(columns)} FROM ({self.text(rows)}) AS t", schema=rows.schema())
 
+    def make_room(self, accounts: int) -> None:
+        """Lets an embedded engine hold the features of so many accounts on one date."""
+        if self.dialect == "duckdb":
+            megabytes = max(MEMORY, -(-accounts // ACCOUNTS_PER_MEGABYTE))
+            self.connection.raw_sql(f"SET memory_limit = '{megabytes}MB'")
+
     def close(self) -> None:
         self.connection.disconnect()
 
@@ -98,7 +110,7 @@ class Engine:
             return found
         match self.dialect:
             case "duckdb":
-                found = self.connection.raw_sql(query).df()
+                found = self.connection.con.sql(query).to_arrow_table().to_pandas()
             case "postgres":
                 with self.connection.raw_sql(query) as cursor:
                     names = [column.name for column in cursor.description]
@@ -167,7 +179,7 @@ def embedded() -> Engine:
     import duckdb
 
     spill = Path(gettempdir()) / f"tenure-{uuid4().hex}"
-    connection = ibis.duckdb.connect(memory_limit=MEMORY, temp_directory=str(spill))
+    connection = ibis.duckdb.connect(memory_limit=f"{MEMORY}MB", temp_directory=str(spill))
     if connection.raw_sql("SELECT current_setting('TimeZone')").fetchall() != [("UTC",)]:
         connection.raw_sql("SET TimeZone = 'UTC'")  # needed, and possible, only where a zone library is loaded
     connection.raw_sql("SET preserve_insertion_order = false")
@@ -276,31 +288,6 @@ def _prepared(connection: ibis.BaseBackend, dialect: str) -> None:
             f"the database {database} does not let {role} make temporary tables and functions ({first_line(error)}); "
             f'its owner may run: GRANT TEMPORARY ON DATABASE "{database}" TO "{role}"'
         ) from error
-
-
-@ibis.udf.scalar.builtin(name="try_timestamptz", database="pg_temp", signature=(("string",), "timestamp('UTC')"))
-def _try_time(text): ...  # type: ignore[no-untyped-def]
-
-
-@ibis.udf.scalar.builtin(name="try_float8", database="pg_temp", signature=(("string",), "float64"))
-def _try_number(text): ...  # type: ignore[no-untyped-def]
-
-
-_ISO = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T].*)?$"
-_DECIMAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-
-
-def read_time(engine: Engine, text: ir.StringValue) -> ir.TimestampValue:
-    """The UTC moment that an ISO 8601 text names, null where it names none; alike on every engine."""
-    plain = ibis.cases((text.re_search(_ISO), text))
-    moment = _try_time(plain) if engine.dialect == "postgres" else plain.try_cast("timestamp('UTC')")
-    return moment.cast("timestamp")
-
-
-def read_number(engine: Engine, text: ir.StringValue) -> ir.FloatingValue:
-    """The number that a decimal text states, null where it states none; alike on every engine."""
-    plain = ibis.cases((text.re_search(_DECIMAL), text))
-    return _try_number(plain) if engine.dialect == "postgres" else plain.try_cast("float64")
 
 
 def without_password(location: str) -> str:

@@ -5,7 +5,6 @@ The same function serves training (many dates) and scoring (one), so both see th
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
@@ -36,6 +35,7 @@ def snapshot(
     days = sorted(pd.Timestamp(stamp).date() for stamp in spine["as_of"].unique())
     accounts = spine.astype({"account_id": "string"})[["account_id", "as_of"]]
     rows = warehouse.engine.put("spine", accounts)
+    warehouse.engine.make_room(int(spine["as_of"].value_counts().max()) if len(spine) else 0)
     queries: dict[frozenset[str], str] = {}
     parts = []
     for done, as_of in enumerate(days):
@@ -51,15 +51,13 @@ def snapshot(
 def _run(warehouse: Warehouse, query: str, as_of: date, features: Mapping[str, Feature]) -> pd.DataFrame:
     """A compiled query on another date, its only parameter; by account, every column of its one type."""
     found = warehouse.engine.frame(on_day(query, as_of))
-    found = found.sort_values("account_id", ignore_index=True)
-    columns: dict[str, Any] = {"account_id": found["account_id"], "as_of": pd.Timestamp(as_of).as_unit("us")}
-    for name, feature in features.items():
-        cells = found.pop(name)
-        if feature.unit is Unit.CATEGORY:
-            columns[name] = cells.astype(object).where(cells.notna(), None)
-        else:
-            columns[name] = cells.astype("float64")
-    return pd.DataFrame(columns)
+    found = found.take(found["account_id"].argsort().to_numpy())
+    words = [name for name, feature in features.items() if feature.unit is Unit.CATEGORY]
+    numbers = [name for name in features if name not in words]
+    accounts = found[["account_id"]].assign(as_of=pd.Timestamp(as_of).as_unit("us"))
+    texts = found[words].astype(object).where(found[words].notna(), None)
+    table = pd.concat([accounts, found[numbers].astype("float64"), texts], axis=1)
+    return table[["account_id", "as_of", *features]].reset_index(drop=True)
 
 
 def coverage(table: pd.DataFrame) -> pd.Series:

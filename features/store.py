@@ -31,7 +31,7 @@ STEP_SECONDS = 0.5
 _WHOLE = ""
 """The part of all rows of a table that is read as one."""
 
-_CODE = ("check.py", "engine.py", "source.py", "sources.py", "given.py", "store.py")
+_CODE = ("check.py", "cast.py", "engine.py", "source.py", "sources.py", "given.py", "store.py")
 """What decides how a row is read; another version of it reads all rows again."""
 
 

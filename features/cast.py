@@ -1,0 +1,31 @@
+"""Texts become moments and numbers alike on every engine: what names none is null, never a guess or an error."""
+
+import ibis
+import ibis.expr.types as ir
+
+from features.engine import Engine
+
+
+@ibis.udf.scalar.builtin(name="try_timestamptz", database="pg_temp", signature=(("string",), "timestamp('UTC')"))
+def _try_time(text): ...  # type: ignore[no-untyped-def]
+
+
+@ibis.udf.scalar.builtin(name="try_float8", database="pg_temp", signature=(("string",), "float64"))
+def _try_number(text): ...  # type: ignore[no-untyped-def]
+
+
+_ISO = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T].*)?$"
+_DECIMAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+def read_time(engine: Engine, text: ir.StringValue) -> ir.TimestampValue:
+    """The UTC moment that an ISO 8601 text names, null where it names none; alike on every engine."""
+    plain = ibis.cases((text.re_search(_ISO), text))
+    moment = _try_time(plain) if engine.dialect == "postgres" else plain.try_cast("timestamp('UTC')")
+    return moment.cast("timestamp")
+
+
+def read_number(engine: Engine, text: ir.StringValue) -> ir.FloatingValue:
+    """The number that a decimal text states, null where it states none; alike on every engine."""
+    plain = ibis.cases((text.re_search(_DECIMAL), text))
+    return _try_number(plain) if engine.dialect == "postgres" else plain.try_cast("float64")

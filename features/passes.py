@@ -1,0 +1,234 @@
+"""The passes over one source: its aggregates grouped by account, in as few queries as their forms allow.
+
+A pass reads only the rows that its windows can see, is told only the columns that it reads, and folds the rows of an
+account before it looks at windows wherever a few sums stand for many rows.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import TypeAlias
+
+import ibis
+import ibis.expr.types as ir
+from ibis import _
+
+from features.measure import Measure, Window
+from features.told import TOLD, columns_read, told_apart
+from features.warehouse import Warehouse
+
+DIGITS = 6
+"""Sums and means are rounded to so many decimals: an engine adds in any order, and the order of rows is nothing."""
+
+Nodes: TypeAlias = Mapping[str, Measure]
+Tell: TypeAlias = Callable[[ir.Table], ir.Table]
+Form: TypeAlias = Callable[[ir.Table, Nodes, Tell], ir.Table]
+
+
+def passes(warehouse: Warehouse, name: str, rows: ir.Table, nodes: Nodes, as_of: date) -> list[ir.Table]:
+    """The aggregate `nodes` over the observed `rows` of the source `name`: tables of `account_id` and their keys."""
+    alike: dict[tuple[Form, frozenset[str], tuple[str, ...]], dict[str, Measure]] = {}
+    for key, node in nodes.items():
+        form, apart, told = *_FORMS.get(node.op, (_plain, ())), _told(name, node)
+        if form is _distinct and _of_its_value(name, node):
+            form, apart, told = _distinct_values, ("rows",), frozenset()
+        alike.setdefault((form, told, tuple(repr(getattr(node, one)) for one in apart)), {})[key] = node
+    tables = []
+    for (form, *_rest), group in alike.items():
+        told = frozenset().union(*(_told(name, node) for node in group.values()))
+        tell = partial(told_apart, warehouse, name, columns=told, as_of=as_of)
+        tables.append(form(_within(rows, group.values()), group, tell))
+    return tables
+
+
+def _told(name: str, node: Measure) -> frozenset[str]:
+    """The told columns that a node reads."""
+    return columns_read(name, node) & frozenset(TOLD.get(name, ()))
+
+
+def _of_its_value(name: str, node: Measure) -> bool:
+    """Whether what a distinct count asks for is alike for all rows of one value, and so is asked once a value."""
+    (value, *more) = columns_read(name, replace(node, where=None))
+    if more or repr(node.rows) != f"_.{value}":
+        return False
+    asked = columns_read(name, node) - {value}
+    told = TOLD.get(name, {})
+    return all(one in told and set(told[one].match) <= {value} for one in asked)
+
+
+def _within(rows: ir.Table, nodes: Iterable[Measure]) -> ir.Table:
+    """Only the rows that some window can see, so that the engine prunes the rest."""
+    windows = [node.window for node in nodes]
+    if None in windows:
+        return rows
+    return rows.filter(rows.event_age <= max(window.until for window in windows if window))
+
+
+def _fits(rows: ir.Table, node: Measure) -> ir.BooleanValue | None:
+    conditions = []
+    if node.window is not None:
+        if node.window.after:
+            conditions.append(rows.event_age > node.window.after)
+        conditions.append(rows.event_age <= node.window.until)
+    if node.where is not None:
+        conditions.append(node.where.resolve(rows))
+    if not conditions:
+        return None
+    fits = conditions[0]
+    for condition in conditions[1:]:
+        fits = fits & condition
+    return fits
+
+
+def _edges(nodes: Iterable[Measure]) -> list[int]:
+    """The ages at which a window of `nodes` begins or ends; between two of them all rows are alike to all windows."""
+    windows = {node.window for node in nodes if node.window}
+    return sorted({window.until for window in windows} | {window.after for window in windows if window.after})
+
+
+def _span(rows: ir.Table, edges: list[int], named: Sequence[int] = ()) -> ir.Value:
+    """The span of ages in which a row lies, by the age at which it ends or as `named`; one more is older than all.
+
+    The old spans are asked for first: they are the widest, and most rows lie in them.
+    """
+    first, *others = named or [*edges, edges[-1] + 1]
+    older = [(rows.event_age > age, name) for age, name in zip(edges, others, strict=True)]
+    return ibis.cases(*reversed(older), else_=first)
+
+
+@ibis.udf.agg.builtin(name="bit_or", signature=(("int64",), "int64"))
+def _bit_or(bits): ...  # type: ignore[no-untyped-def]
+
+
+def _spans(window: Window, edges: list[int]) -> int:
+    """The bits of the spans of ages that a window covers."""
+    return sum(1 << place for place, age in enumerate(edges) if window.after < age <= window.until)
+
+
+def _plain(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
+    """Counts, sums, means and extremes."""
+    rows = tell(rows)
+    sums = {str(replace(node, window=None)) for node in nodes.values()}
+    (where, *others) = {repr(node.where): node.where for node in nodes.values()}.values()
+    if where is not None and not others and all(node.op in _NULL_OF_NONE for node in nodes.values()):
+        rows = rows.filter(where.resolve(rows))
+    if len(sums) * FOLD <= len(nodes) and all(node.op in _AGAIN for node in nodes.values()):
+        rows, nodes = _folded(rows, nodes)
+    return rows.group_by("account_id").agg(**{key: _aggregate(rows, node) for key, node in nodes.items()})
+
+
+FOLD = 6
+"""Rows are folded where each sum is asked for over at least so many windows.
+
+2026-11-26: twenty sums over windows of 20 million rows took 1.1 s; folded into the spans between twelve ages, 0.4 s.
+"""
+
+_NULL_OF_NONE = frozenset({"stated", "mean", "smallest", "largest"})
+"""What is null of no rows, whether the account has others or not: rows that do not fit need not be read."""
+
+_AGAIN = {"count": "total", "total": "total", "stated": "stated", "smallest": "smallest", "largest": "largest"}
+"""What makes one of what several spans of an account have."""
+
+
+def _folded(rows: ir.Table, nodes: Nodes) -> tuple[ir.Table, Nodes]:
+    """The rows of an account between two ages as one, which has the later age; and the nodes over such rows."""
+    span = _span(rows, _edges(nodes.values()))
+    whole = {key: replace(node, window=None) for key, node in nodes.items()}
+    names = {text: f"s{place}" for place, text in enumerate(sorted({str(node) for node in whole.values()}))}
+    sums = {names[str(node)]: _summed(rows, node) for node in whole.values()}
+    again = {
+        key: replace(node, op=_AGAIN[node.op], rows=_[names[str(whole[key])]], where=None)
+        for key, node in nodes.items()
+    }
+    return rows.group_by("account_id", event_age=span).agg(**sums), again
+
+
+def _aggregate(rows: ir.Table, node: Measure) -> ir.Value:
+    value = _summed(rows, node)
+    match node.op:
+        case "count":
+            return value.fill_null(0)  # Spark counts nothing, not none, where every condition is null
+        case "total":
+            return value.fill_null(0).cast("float64").round(DIGITS)
+        case "stated" | "mean":
+            return value.cast("float64").round(DIGITS)
+        case _:
+            return value
+
+
+def _summed(rows: ir.Table, node: Measure) -> ir.Value:
+    """One number of the rows that fit, as the engine has it."""
+    fits = _fits(rows, node)
+    if node.op == "count":
+        return rows.count(where=fits)
+    value = node.rows.resolve(rows)
+    match node.op:
+        case "total" | "stated":
+            return value.sum(where=fits)
+        case "mean":
+            return value.mean(where=fits)
+        case "smallest":
+            return value.min(where=fits)
+        case _:
+            return value.max(where=fits)
+
+
+def _distinct(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
+    """Distinct counts of values under one condition that looks at rows."""
+    first, rows = next(iter(nodes.values())), tell(rows)
+    value = first.rows.resolve(rows)
+    rows = rows.mutate(counted=value if first.where is None else ibis.cases((first.where.resolve(rows), value)))
+    return _distinct_values(rows, {key: replace(node, rows=_.counted, where=None) for key, node in nodes.items()})
+
+
+def _distinct_values(rows: ir.Table, nodes: Nodes, tell: Tell = lambda values: values) -> ir.Table:
+    """Exact distinct counts of many windows and conditions without a DISTINCT: one row a value answers them all.
+
+    Windows that reach to `as_of` are answered by the value's smallest age, others by a bit for each span of ages.
+    """
+    column = next(iter(nodes.values())).rows.resolve(rows).get_name()
+    if all(node.window for node in nodes.values()):
+        rows = rows.filter(rows[column].notnull())  # else an account with no value is kept: it has none, not unknown
+    seen = {"newest": rows.event_age.min()}
+    if edges := _edges(node for node in nodes.values() if node.window and node.window.after):
+        seen["spans"] = _bit_or(_span(rows, edges, [1 << place for place in range(len(edges) + 1)]).cast("int64"))
+    values = tell(rows.group_by("account_id", column).agg(**seen))
+    counts = {}
+    for key, node in nodes.items():
+        fits = values[column].notnull()
+        if node.window and node.window.after:
+            fits &= (values.spans & _spans(node.window, edges)) != 0
+        elif node.window:
+            fits &= values.newest <= node.window.until
+        if node.where is not None:
+            fits &= node.where.resolve(values)
+        counts[key] = values.count(where=fits).fill_null(0)
+    return values.group_by("account_id").agg(**counts)
+
+
+def _peak(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
+    """The largest of the sums that fall to each value, for many windows at once."""
+    first, rows = next(iter(nodes.values())), tell(rows)
+    table = rows.mutate(part=first.by.resolve(rows))
+    table = table.filter(table.part.notnull())
+    sums = {key: node.rows.resolve(table).sum(where=_fits(table, node)) for key, node in nodes.items()}
+    parts = table.group_by("account_id", "part").agg(**sums)
+    return parts.group_by("account_id").agg(**{key: parts[key].cast("float64").round(DIGITS).max() for key in nodes})
+
+
+def _latest(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
+    """Values of each account's newest row that fits; of several at one instant the largest."""
+    where, rows = next(iter(nodes.values())).where, tell(rows)
+    table = rows if where is None else rows.filter(where.resolve(rows))
+    table = table.mutate(newest=table.instant.min().over(group_by=table.account_id))
+    table = table.filter(table.instant == table.newest)
+    return table.group_by("account_id").agg(**{key: node.rows.resolve(table).max() for key, node in nodes.items()})
+
+
+_FORMS: Mapping[str, tuple[Form, tuple[str, ...]]] = {
+    "distinct": (_distinct, ("rows", "where")),
+    "peak": (_peak, ("by",)),
+    "latest": (_latest, ("where",)),
+}
+"""How the aggregates are built that are not plain, and what those must share that go into one query."""
