@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,12 +18,16 @@ STAGES = ("onboarding", "adoption", "maturity", "expansion")
 
 @dataclass(frozen=True)
 class Segment:
-    """An account's place on a date; never to be confused with the tier of a score."""
+    """An account's place on a date; never to be confused with the tier of a score.
+
+    `stage_days` are the days so far in the lifecycle stage; None where growth came between, whose day nobody says.
+    """
 
     size: str
     value_tier: str
     motion: str
     stage: str
+    stage_days: int | None = field(default=None, compare=False)
 
 
 class _Strict(BaseModel):
@@ -77,17 +81,25 @@ def segment_of(row: Mapping[str, object], limits: Thresholds | None = None) -> S
     high, medium = strategic or arr >= limits.value.high_arr, arr >= limits.value.medium_arr
     grown = max(_number(row, "seats_change_180d"), _number(row, "arr_change_180d"))
     tenure = _number(row, "tenure_days")
+    since: float | None
     if tenure <= limits.stage.onboarding_days:
-        stage = "onboarding"
+        stage, since = "onboarding", 0
     elif grown >= limits.stage.expansion_seats_change:
-        stage = "expansion"
+        stage, since = "expansion", None
+    elif tenure >= limits.stage.maturity_days:
+        stage, since = "maturity", limits.stage.maturity_days
     else:
-        stage = "maturity" if tenure >= limits.stage.maturity_days else "adoption"
+        stage, since = "adoption", limits.stage.onboarding_days + 1
+    if since and _number(row, "arr_largest") >= (1 + limits.stage.expansion_seats_change) * _number(
+        row, "arr_smallest"
+    ):
+        since = None
     return Segment(
         size=size,
         value_tier="high" if high else "medium" if medium else "low",
         motion=limits.motion[size],  # type: ignore[index]  # SOURCES allows the three sizes only
         stage=stage,
+        stage_days=None if since is None or not is_known(row.get("tenure_days")) else int(tenure - since),
     )
 
 

@@ -3,9 +3,11 @@
 The same function serves training (many dates) and scoring (one), so both see the same columns.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features.asof import observed_name, on_day
@@ -37,27 +39,35 @@ def snapshot(
     rows = warehouse.engine.put("spine", accounts)
     warehouse.engine.make_room(int(spine["as_of"].value_counts().max()) if len(spine) else 0)
     queries: dict[frozenset[str], str] = {}
-    parts = []
+    numbers = [name for name, feature in features.items() if feature.unit is not Unit.CATEGORY]
+    cells = np.empty((len(numbers), len(spine)))
+    others: list[pd.DataFrame] = []
+    start = 0
     for done, as_of in enumerate(days):
         if progress:
             progress(done / len(days), f"features of {as_of}")
         blind = blind_on(warehouse, as_of, features)
         if blind not in queries:
             queries[blind] = query_text(warehouse, rows, features, blind)
-        parts.append(_run(warehouse, queries[blind], as_of, features))
-    return pd.concat(parts, ignore_index=True)
+        found = warehouse.engine.frame(on_day(queries[blind], as_of))
+        order = found["account_id"].argsort().to_numpy()
+        for place, name in enumerate(numbers):
+            cells[place, start : start + len(found)] = found[name].astype("float64").to_numpy()[order]
+        others.append(found.drop(columns=numbers).take(order).assign(as_of=pd.Timestamp(as_of).as_unit("us")))
+        start += len(found)
+    return _table(numbers, cells, pd.concat(others, ignore_index=True), features)
 
 
-def _run(warehouse: Warehouse, query: str, as_of: date, features: Mapping[str, Feature]) -> pd.DataFrame:
-    """A compiled query on another date, its only parameter; by account, every column of its one type."""
-    found = warehouse.engine.frame(on_day(query, as_of))
-    found = found.take(found["account_id"].argsort().to_numpy())
-    words = [name for name, feature in features.items() if feature.unit is Unit.CATEGORY]
-    numbers = [name for name in features if name not in words]
-    accounts = found[["account_id"]].assign(as_of=pd.Timestamp(as_of).as_unit("us"))
-    texts = found[words].astype(object).where(found[words].notna(), None)
-    table = pd.concat([accounts, found[numbers].astype("float64"), texts], axis=1)
-    return table[["account_id", "as_of", *features]].reset_index(drop=True)
+def _table(
+    numbers: list[str], cells: "np.ndarray[Any, np.dtype[np.float64]]", others: pd.DataFrame, features: Collection[str]
+) -> pd.DataFrame:
+    """The (numbers, rows) cells and the other columns as one table, of which the cells are not copied."""
+    table = pd.DataFrame(cells.T, columns=numbers, copy=False)
+    for place, name in enumerate(("account_id", "as_of", *features)):
+        if name not in numbers:
+            words = others[name]
+            table.insert(place, name, words.astype(object).where(words.notna(), None) if name in features else words)
+    return table
 
 
 def coverage(table: pd.DataFrame) -> pd.Series:

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Unit
 from features.segments import SIZES
-from serving.brief import Brief
+from serving.brief import Brief, milestone_document
 from serving.page import SORTS
 from serving.playbooks import TIERS, Playbooks
 from serving.score import score_document
@@ -57,6 +57,8 @@ def brief_document(brief: Brief) -> dict[str, Any]:
         "blind": list(brief.blind),
         "scores": [score_document(score) for score in brief.scores],
     }
+    if brief.milestones:
+        document["milestones"] = [milestone_document(step) for step in brief.milestones]
     if brief.evidence:
         document["evidence"] = [asdict(row) for row in brief.evidence]
     return document

@@ -1,8 +1,10 @@
 """One account's page: its scores, the evidence behind them, and what to do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from features.milestones import Milestone
 from features.segments import Segment
 from serving.score import Score
 
@@ -20,7 +22,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Brief:
-    """One account on one date. `health` is 0..100, falling as churn risk rises; `blind` names silent families."""
+    """One account on one date. `health` is 0..100, falling as churn risk rises; `blind` names silent families.
+
+    `milestones` are the steps of an onboarding that is not finished.
+    """
 
     account_id: str
     name: str
@@ -34,6 +39,7 @@ class Brief:
     blind: tuple[str, ...]
     scores: tuple[Score, ...]
     evidence: tuple[Evidence, ...]
+    milestones: tuple[Milestone, ...] = ()
 
     @property
     def held_out(self) -> bool:
@@ -43,3 +49,15 @@ class Brief:
     def score(self, outcome: str) -> Score | None:
         """The score for one outcome, or None where there is not enough to say."""
         return next((score for score in self.scores if score.outcome == outcome), None)
+
+
+def milestone_document(step: Milestone) -> dict[str, str | None]:
+    """An onboarding step as JSON has it, its days in ISO 8601."""
+    days = {"due_on": step.due_on, "reached_on": step.reached_on}
+    return {"name": step.name} | {name: day and day.isoformat() for name, day in days.items()}
+
+
+def milestone_from(document: Mapping[str, str | None]) -> Milestone:
+    """The onboarding step that a document of it tells of."""
+    due, reached = (day and date.fromisoformat(day) for day in (document["due_on"], document["reached_on"]))
+    return Milestone(str(document["name"]), due or None, reached or None)

@@ -33,7 +33,7 @@ from sqlalchemy.engine import Engine, Row
 from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Reason, is_known, sentence, spoken
 from features.segments import Segment
-from serving.brief import Brief, Evidence
+from serving.brief import Brief, Evidence, milestone_document, milestone_from
 from serving.drivers import UNITS
 from serving.score import Driver, Score, driver_document
 from serving.scoring import Scoring
@@ -253,6 +253,7 @@ def _brief_rows(scoring: Scoring) -> list[dict[str, Any]]:
         document = asdict(brief)
         kept = {name: document[name] for name in ("account_id", "name", "owner", "arr", "days_to_renewal", "health")}
         kept |= {"segment": document["segment"], "coverage": brief.coverage, "blind": list(brief.blind)}
+        kept["milestones"] = [milestone_document(step) for step in brief.milestones]
         known = {name: facts[name] for name in CATALOGUE if is_known(facts.get(name))}
         rows.append(
             {
@@ -308,4 +309,5 @@ def _brief(document: dict[str, Any], scores: tuple[Score, ...], as_of: date) -> 
         blind=tuple(document["blind"]),
         scores=scores,
         evidence=(),
+        milestones=tuple(milestone_from(step) for step in document.get("milestones", ())),
     )

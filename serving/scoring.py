@@ -5,7 +5,7 @@ so a probability for them would be no frequency; they are counted and shown as w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -14,6 +14,7 @@ import pandas as pd
 from features.catalogue import FAMILIES
 from features.cohort import CohortError, attributes, paying
 from features.feature import is_known
+from features.milestones import Milestone, milestones
 from features.segments import segment_of
 from features.snapshot import Progress, coverage, snapshot
 from features.warehouse import Warehouse
@@ -64,6 +65,7 @@ def score(
     table = snapshot(warehouse, spine, progress=progress)
     named = attributes(warehouse, as_of)
     names = dict(zip(named["account_id"], zip(named["name"], named["owner"], strict=True), strict=True))
+    steps = milestones(warehouse, as_of)
     shares = coverage(table).to_list()
     said = [model.answers(model.encoding.matrix(table)) for model in models]
     briefs = []
@@ -77,7 +79,7 @@ def score(
         )
         if held is not None and held.holds(str(facts["account_id"])):
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
-        briefs.append(_brief(facts, scores, names, as_of, shares[number]))
+        briefs.append(_brief(facts, scores, names, as_of, shares[number], steps))
     return Scoring(as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()))
 
 
@@ -133,7 +135,12 @@ def score_row(
 
 
 def _brief(
-    row: dict[str, object], scores: tuple[Score, ...], names: dict[str, tuple[str, str]], as_of: date, share: float
+    row: dict[str, object],
+    scores: tuple[Score, ...],
+    names: dict[str, tuple[str, str]],
+    as_of: date,
+    share: float,
+    steps: Mapping[str, tuple[Milestone, ...]],
 ) -> Brief:
     churn = next((score for score in scores if score.outcome == "churn"), None)
     if churn is not None and churn.tier == "high":
@@ -142,6 +149,7 @@ def _brief(
     account_id = str(row["account_id"])
     name, owner = names.get(account_id, ("", ""))
     renewal = row.get("days_to_renewal")
+    onboarding = steps.get(account_id, ())
     return Brief(
         account_id=account_id,
         name=name or account_id,
@@ -155,6 +163,7 @@ def _brief(
         blind=blind_families(row),
         scores=scores,
         evidence=(),
+        milestones=onboarding if any(step.reached_on is None for step in onboarding) else (),
     )
 
 

@@ -137,7 +137,7 @@ def _making_lines(making: Making | None) -> list[str]:
 def _contender_lines(result: Backtest) -> list[str]:
     """Every measure of ours and of the baselines, then by how much the log loss is lower."""
     contenders = (OURS, *BASELINES)
-    lines = ["", f"| out of time | Tenure | {' | '.join(BASELINES)} |", f"|---|---{'|---' * len(BASELINES)}|"]
+    lines = ["", f"| out of time | Tenure | {' | '.join(BASELINES)} |", _rule(1 + len(BASELINES))]
     for label, form in FORMS.items():
         found = [result.spread[who][label] for who in contenders]
         cells = [f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})" for one in found]
@@ -173,7 +173,7 @@ def _period_lines(result: Backtest) -> list[str]:
     lines = [
         "",
         "| period | rows | outcomes | of accounts | promised | average precision | ROC-AUC |",
-        "|---" * 7 + "|",
+        _rule(6),
     ]
     for fold, found in zip(result.folds, result.by_fold, strict=True):
         ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f}"
@@ -184,7 +184,7 @@ def _period_lines(result: Backtest) -> list[str]:
 def _ahead_lines(result: Backtest) -> list[str]:
     """The same model asked at every horizon, and at the end of the term."""
     head = "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss |"
-    lines = ["", head, "|---" * 8 + "|"]
+    lines = ["", head, _rule(7)]
     for name, found in result.ahead.items():
         ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
         lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} |")
@@ -196,7 +196,7 @@ def _lead_lines(result: Backtest) -> list[str]:
     lines = [
         "",
         f"| {result.outcome} came after | rows | of accounts | already among the {CAPACITY:.0%} ranked highest |",
-        "|---|---|---|---|",
+        _rule(3),
     ]
     for span, one in early(result.rows, result.outcome, SERVED).items():
         lines.append(f"| {span} | {one.rows} | {one.accounts} | {one.share:.0%} |")
@@ -215,7 +215,7 @@ def _lead_lines(result: Backtest) -> list[str]:
 
 def _group_lines(result: Backtest) -> list[str]:
     """Quality by segment and age; silence where the outcome came to too few accounts of a group."""
-    lines = ["", "| group | rows | outcomes | of accounts | promised | average precision | ROC-AUC |", "|---" * 7 + "|"]
+    lines = ["", "| group | rows | outcomes | of accounts | promised | average precision | ROC-AUC |", _rule(6)]
     for name, found in groups(result.rows, SERVED).items():
         said = f"{found.average_precision:.3f} | {found.roc_auc:.3f}" if found.accounts >= MIN_SAID else "too few | "
         lines.append(f"| {name} | {_counts(found)} | {said} |")
@@ -261,6 +261,11 @@ def _sight_lines(model: Model) -> list[str]:
     return lines
 
 
+def _rule(numbers: int) -> str:
+    """The line under the head of a table: words to the left, then `numbers` columns to the right."""
+    return "|---|" + "---:|" * numbers
+
+
 def _page(markdown: str, drawn: dict[str, bytes], model: Model) -> str:
     body = "\n".join(_blocks(markdown, drawn))
     title = html.escape(f"{model.outcome} within {model.horizon_days} days")
@@ -268,7 +273,7 @@ def _page(markdown: str, drawn: dict[str, bytes], model: Model) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model card: {title}</title>'
         "<style>body{font:16px/1.55 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
         "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .8rem;border-bottom:1px solid #d8dde5;"
-        "text-align:right}td:first-child,th:first-child{text-align:left}figure{display:inline-block;"
+        "text-align:left;vertical-align:top}.number{text-align:right}figure{display:inline-block;"
         "margin:1rem 1.5rem 1rem 0;max-width:100%}svg{max-width:100%;"
         f"height:auto}}</style>{body}</html>"
     )
@@ -290,10 +295,16 @@ def _blocks(markdown: str, drawn: Mapping[str, bytes]) -> list[str]:
             out.append(f"<figure>{_inline(drawn[plot[1]])}</figure>")
         elif block.startswith("|"):
             cells = [[html.escape(cell.strip()) for cell in line.strip("|").split("|")] for line in lines]
-            head = "".join(f"<th>{cell}</th>" for cell in cells[0])
-            rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in cells[2:])
-            out.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+            sides = [' class="number"' * rule.endswith(":") for rule in cells[1]]
+            head, *rows = (
+                _row(row, sides, "td" if place else "th") for place, row in enumerate([cells[0], *cells[2:]])
+            )
+            out.append(f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>")
         else:
             parts = html.escape(block).split("**")
             out.append("<p>" + "".join(f"<b>{p}</b>" if i % 2 else p for i, p in enumerate(parts)) + "</p>")
     return out
+
+
+def _row(cells: Sequence[str], sides: Sequence[str], tag: str) -> str:
+    return "<tr>" + "".join(f"<{tag}{side}>{cell}</{tag}>" for cell, side in zip(cells, sides, strict=True)) + "</tr>"

@@ -57,6 +57,23 @@ def test_age_and_growth_say_the_stage(tenure: float, grown: float | None, stage:
     assert segment_of({"tenure_days": tenure, "arr_change_180d": grown}).stage == stage
 
 
+@pytest.mark.parametrize(
+    ("row", "days"),
+    [
+        ({"tenure_days": 40.0}, 40),
+        ({"tenure_days": 91.0, "arr_smallest": 10.0, "arr_largest": 10.0}, 0),
+        ({"tenure_days": 200.0, "arr_smallest": 10.0, "arr_largest": 10.0}, 109),
+        ({"tenure_days": 400.0, "arr_smallest": 10.0, "arr_largest": 10.9}, 35),
+        ({"tenure_days": 400.0, "arr_smallest": 10.0, "arr_largest": 11.0}, None),
+        ({"tenure_days": 400.0, "arr_change_180d": 0.2, "arr_smallest": 10.0, "arr_largest": 12.0}, None),
+        ({"tenure_days": 40.0, "arr_smallest": 10.0, "arr_largest": 12.0}, 40),
+        ({}, None),
+    ],
+)
+def test_days_in_a_stage_are_known_unless_growth_came_between(row: dict[str, float], days: int | None) -> None:
+    assert segment_of(row).stage_days == days
+
+
 def test_every_segment_is_of_the_known_words() -> None:
     for size in SIZES:
         found = segment_of({"segment": size})

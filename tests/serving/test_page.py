@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from features.feature import Reason
+from features.milestones import Milestone
 from features.segments import Segment
 from serving import page
 from serving.book import Book, Totals
@@ -112,14 +113,21 @@ def accounts() -> tuple[Brief, ...]:
         coverage=2 / 7, blind=("support", "sentiment", "relationship", "growth", "onboarding"),
         evidence=tuple(row for row in EVIDENCE if row.family == "usage"),
     )  # fmt: skip
+    steps = (
+        Milestone("sso_enabled", AS_OF, AS_OF - timedelta(days=40)),
+        Milestone("<b>data</b>", AS_OF - timedelta(days=9), None),
+        Milestone("first_automation", AS_OF + timedelta(days=9), None),
+        Milestone("users_active", None, None),
+    )
     lengthy = brief(
         "AC-3", LONG, "Dana Whitfield", LARGE, 1_240_000, 204,
         score("AC-3", "churn", "low", 1_240_000, LARGE, {VALUE: -0.9, CONTEXT: 0.02}),
     )  # fmt: skip
     unscored = brief("AC-4", "Pebble Analytics", "Marek Osei", SMALL, 4_800, -3)
-    bare = brief(
-        "AC-5", "Juniper Works", "Ines Baptista", SMALL, 12_000, 1,
-        replace(score("AC-5", "churn", "low", 12_000, SMALL, {}), playbooks=("dropped_long_ago",)),
+    bare = replace(
+        brief("AC-5", "Juniper Works", "Ines Baptista", replace(SMALL, stage_days=71), 12_000, 1,
+              replace(score("AC-5", "churn", "low", 12_000, SMALL, {}), playbooks=("dropped_long_ago",))),
+        milestones=steps,
     )  # fmt: skip
     return harbour, fern, hostile, quiet, lengthy, unscored, bare
 
@@ -259,6 +267,16 @@ def test_a_page_needs_no_script_and_nothing_from_elsewhere(get: Callable[[str], 
             assert target is None or target.startswith(("/", "#")), (tag, target)
             assert target is None or not target.startswith("//")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_an_unfinished_onboarding_is_told_step_by_step(get: Callable[[str], Answer]) -> None:
+    text = Shape(get("/accounts/AC-5").text).text
+    assert "in onboarding for 71 days" in text
+    told = text[text.index("Step: sso enabled") : text.index("Step: users active")]
+    assert re.findall("reached|late, was due|open, due", told) == ["reached", "late, was due", "open, due"]
+    assert "Step: <b>data</b>" in told
+    assert "Step: users active open" in text
+    assert "Step:" not in get("/accounts/AC-3").text
 
 
 @pytest.mark.parametrize("url", URLS)

@@ -264,6 +264,21 @@ def test_context_is_shown_and_never_acted_on(company: Company) -> None:
     assert not acted_on(context, "churn")
 
 
+def test_steps_of_an_onboarding_are_told_by_name_while_one_is_open(company: Company) -> None:
+    briefs = [(day, brief) for day, scoring in company.scorings.items() for brief in scoring.briefs]
+    told = [(day, brief) for day, brief in briefs if brief.milestones]
+    assert 0 < len(told) < len(briefs)
+    for day, brief in told:
+        assert any(step.reached_on is None for step in brief.milestones)
+        assert all(step.reached_on is None or step.reached_on < day for step in brief.milestones)
+    for scoring in company.scorings.values():
+        open_steps = dict(zip(scoring.table["account_id"], scoring.table["milestones_open"], strict=True))
+        counted = {
+            brief.account_id: sum(step.reached_on is None for step in brief.milestones) for brief in scoring.briefs
+        }
+        assert counted == open_steps
+
+
 def test_families_of_which_nothing_is_known_are_named() -> None:
     assert "usage" in blind_families({"arr": 1.0})
     assert "commercial" not in blind_families({"arr": 1.0})
