@@ -21,17 +21,16 @@ import pandas as pd
 SERVED = ("postgres://", "postgresql://", "spark://")
 """How the location of an engine that is not embedded begins."""
 
-MEMORY = 700
+MEMORY = 500
 """Megabytes that the embedded engine may hold before it spills to disk; the snapshot that it hands over comes on top.
 
-2026-11-25: the 20 usage features of 20 million rows took 16.7 s and 1,163 MB with 1,500 MB, 17.8 s and 963 MB with
-700 MB, and all features of 100 million rows 298 s and 2.4 GB.
+2026-11-26: the 20 usage features of 20 million rows took 21.1 s and 1,171 MB with 700, 19.7 s and 943 MB with 500.
 """
 
-ACCOUNTS_PER_MEGABYTE = 100
-"""Of how many accounts on a date the embedded engine joins the features in a megabyte; that join cannot spill.
+CELLS_PER_MEGABYTE = 15_000
+"""How many cells of one date the embedded engine joins in a megabyte; that join cannot spill.
 
-2026-11-26: 50,000 accounts fit in 400 MB and not in 300, 200,000 in 1,500.
+2026-11-26: all features of 50,000 accounts fit in 400 MB and not in 300, of 200,000 in 1,500.
 """
 
 _BYTEWISE = ' COLLATE "C"'
@@ -95,10 +94,10 @@ class Engine:
         columns = (f'"{name}"' + _BYTEWISE * kind.is_string() for name, kind in rows.schema().items())
         return self.connection.sql(f"SELECT {', '.join(columns)} FROM ({self.text(rows)}) AS t", schema=rows.schema())
 
-    def make_room(self, accounts: int) -> None:
-        """Lets an embedded engine hold the features of so many accounts on one date."""
+    def make_room(self, cells: int) -> None:
+        """Lets an embedded engine hold the snapshot of one date, of so many cells."""
         if self.dialect == "duckdb":
-            megabytes = max(MEMORY, -(-accounts // ACCOUNTS_PER_MEGABYTE))
+            megabytes = max(MEMORY, -(-cells // CELLS_PER_MEGABYTE))
             self.connection.raw_sql(f"SET memory_limit = '{megabytes}MB'")
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ def snapshot(
     days = sorted(pd.Timestamp(stamp).date() for stamp in spine["as_of"].unique())
     accounts = spine.astype({"account_id": "string"})[["account_id", "as_of"]]
     rows = warehouse.engine.put("spine", accounts)
-    warehouse.engine.make_room(int(spine["as_of"].value_counts().max()) if len(spine) else 0)
+    warehouse.engine.make_room(int(spine["as_of"].value_counts().max()) * len(features))
     queries: dict[frozenset[str], str] = {}
     numbers = [name for name, feature in features.items() if feature.unit is not Unit.CATEGORY]
     cells = np.empty((len(numbers), len(spine)))
