@@ -259,8 +259,12 @@ def test_a_setting_of_spark_that_is_none_is_refused() -> None:
         open_warehouse("spark://127.0.0.1:1?partitions=3", loaded_on=AS_OF)
 
 
-def test_the_embedded_engine_bounds_its_memory() -> None:
+def test_the_embedded_engine_bounds_its_memory_and_has_room_for_the_cells_of_a_date() -> None:
     engine = embedded()
-    (limit,) = engine.frame("SELECT current_setting('memory_limit') AS memory")["memory"]
-    assert limit == "667.5 MiB"
+    found = []
+    for cells in (None, 10, 9_000_000, 10):
+        if cells is not None:
+            engine.make_room(cells)
+        found += list(engine.frame("SELECT current_setting('memory_limit') AS memory")["memory"])
+    assert found == ["476.8 MiB", "476.8 MiB", "572.2 MiB", "476.8 MiB"]
     engine.close()

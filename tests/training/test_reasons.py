@@ -10,7 +10,7 @@ from features.feature import Reason
 from serving.page import first_reason
 from tests.conftest import UNTIL, Company
 from training.reasons import kept_reasons, main_reasons, reason_shares
-from training.standing import LEARNT, TYPICAL, Standing, by_reason, newest
+from training.standing import LEARNT, STATED, TYPICAL, Standing, by_reason, newest
 
 LAST = (Reason.CONTEXT, Reason.ROOM_TO_GROW)
 
@@ -99,6 +99,24 @@ def test_a_signal_that_the_model_leans_on_weighs_more_within_its_reason() -> Non
     weights = Standing.learnt(names, matrix, np.tile([0.3, 0.0], (21, 1))).usual
     assert weights["active_users_28d"][0] == pytest.approx(LEARNT + (1 - LEARNT) / 2)
     assert weights["events_28d"][0] == pytest.approx((1 - LEARNT) / 2)
+
+
+def test_what_somebody_wrote_down_weighs_twice_within_its_reason() -> None:
+    names = ("arr_change_180d", "budget_signals_180d")
+    matrix = np.column_stack([np.arange(21.0)] * 2)
+    weights = Standing.learnt(names, matrix, np.zeros((21, 2))).usual
+    assert CATALOGUE[names[1]].source == STATED
+    assert weights[names[1]][0] == pytest.approx(2 * weights[names[0]][0])
+
+
+def test_one_signal_far_out_says_more_than_two_half_way() -> None:
+    names = ("active_users_28d", "events_28d", "tickets_28d", "open_tickets")
+    usual = np.column_stack([np.arange(21.0)] * 4)
+    row = np.array([[0.0, 20.0, 10.0, 10.0]])  # users the worst and events the best; tickets as usual
+    found = Standing.learnt(names, usual, np.zeros((21, 4))).stands_out(names, row, "churn")
+    assert found[Reason.PRODUCT_ISSUE] == pytest.approx([0.5])
+    assert found[Reason.VALUE_GAP] == pytest.approx([(((41 / 42) ** 3 + (1 / 42) ** 3) / 2) ** (1 / 3)])
+    assert found[Reason.VALUE_GAP] > TYPICAL > found[Reason.PRODUCT_ISSUE]
 
 
 def test_a_reason_of_next_to_no_share_does_not_come_first(company: Company) -> None:
