@@ -53,11 +53,18 @@ class Brief:
 
 def milestone_document(step: Milestone) -> dict[str, str | None]:
     """An onboarding step as JSON has it, its days in ISO 8601."""
-    days = {"due_on": step.due_on, "reached_on": step.reached_on}
-    return {"name": step.name} | {name: day and day.isoformat() for name, day in days.items()}
+    return {
+        "name": step.name,
+        "due_on": None if step.due_on is None else step.due_on.isoformat(),
+        "reached_on": None if step.reached_on is None else step.reached_on.isoformat(),
+    }
 
 
 def milestone_from(document: Mapping[str, str | None]) -> Milestone:
     """The onboarding step that a document of it tells of."""
-    due, reached = (day and date.fromisoformat(day) for day in (document["due_on"], document["reached_on"]))
-    return Milestone(str(document["name"]), due or None, reached or None)
+    due, reached = document["due_on"], document["reached_on"]
+    return Milestone(str(document["name"]), _day(due), _day(reached))
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
