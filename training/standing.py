@@ -1,6 +1,6 @@
 """Which reason comes first: the one whose signals lie furthest on the bad side among accounts, of those that matter.
 
-A reason matters where its share makes the outcome likelier, and is at least a quarter of the largest that does. Room to
+A reason matters where its share makes the outcome likelier, and is at least a tenth of the largest that does. Room to
 grow is no reason to leave: of an outcome that loses money it comes last.
 
 2026-11-26: a share moves with what a model happened to learn from, and is larger where a reason has more features. How
@@ -15,8 +15,8 @@ wrote it down. Of 520 of the riskiest tenth of seven other companies, that left,
 cubic mean of 61 %, with what was written down counted twice 62 %; one of the first two of 80 %, 81 % and 83 %. A
 classifier that was taught the true causes of six of them said 64 % and 86 % of the seventh. Powers of 2 to 6 and twice
 to five times lay within two points, which is chance; so did how rare a signal is, its spread, the place among the
-riskiest or within the own segment, less weight to signals that move together, adding the share. A reason that matters
-from a tenth of the largest share on was true of 61 % (of 672 of nine companies), from a fifth to a half on of 62 %.
+riskiest or within the own segment, less weight to signals that move together, adding the share. That a reason
+matters only from a fifth to a half of the largest share on helped there by a point, and cost as much on five others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ Number = TypeVar("Number", float, Floats)
 
 MOST_ROWS = 2_000
 ACTED_ON = tuple(reason for reason in Reason if reason is not Reason.CONTEXT)
-MATTERS = 0.25
+MATTERS = 0.1
 """The share of the largest raising share from which on a reason may come first."""
 LEARNT = 0.25
 """How much of a signal's weight within its reason was learnt; the rest is alike for all that nobody wrote down."""
