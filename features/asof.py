@@ -4,7 +4,7 @@
 for one date as its slice of many, and was the fastest form measured; many dates are a loop.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -61,6 +61,11 @@ def observed_name(column: Column) -> str:
 
 def _age(value: ir.Value, as_of: date) -> ir.Value:
     return day_literal(as_of).delta(value.date(), unit="day")
+
+
+def day_of(age: float, as_of: date) -> date:
+    """The day that lies `age` days before `as_of`: what an observed age was, for people to read."""
+    return as_of - timedelta(days=int(age))
 
 
 def day_literal(as_of: date) -> ir.DateValue:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-from features.asof import observe
+from features.asof import day_of, observe
+from features.feature import is_known
 from features.sources import SOURCES
 from features.warehouse import Warehouse
 
@@ -16,6 +17,10 @@ class Milestone:
     name: str
     due_on: date | None
     reached_on: date | None
+
+    def is_late(self, as_of: date) -> bool:
+        """Whether it is open though its day has passed."""
+        return self.reached_on is None and self.due_on is not None and self.due_on < as_of
 
 
 def milestones(warehouse: Warehouse, as_of: date) -> Mapping[str, tuple[Milestone, ...]]:
@@ -35,5 +40,4 @@ def milestones(warehouse: Warehouse, as_of: date) -> Mapping[str, tuple[Mileston
 
 
 def _day(age: float | None, as_of: date) -> date | None:
-    """The day that lies so many days before `as_of`; an age that nobody knows is none."""
-    return None if age is None or age != age else as_of - timedelta(days=int(age))
+    return day_of(age, as_of) if age is not None and is_known(age) else None

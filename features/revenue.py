@@ -5,14 +5,14 @@ included; the end is `ended_on` if set, else `ends_on` unless it renews by itsel
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.asof import observe
+from features.asof import day_of, observe
 from features.measure import Rows
 from features.sources import SOURCES
 from features.warehouse import Warehouse
@@ -104,7 +104,7 @@ def movement(warehouse: Warehouse, as_of: date, days: int = 365) -> pd.DataFrame
         lost.group_by("account_id").agg(churned_age=lost.churned_age.min()), "account_id"
     ).drop("account_id_right")
     frame: pd.DataFrame = warehouse.engine.frame(per_account.order_by("account_id"))
-    frame["first_on"] = [as_of - timedelta(days=int(age)) for age in frame["first_age"]]
+    frame["first_on"] = [day_of(age, as_of) for age in frame["first_age"]]
     return frame
 
 

@@ -81,19 +81,15 @@ def segment_of(row: Mapping[str, object], limits: Thresholds | None = None) -> S
     high, medium = strategic or arr >= limits.value.high_arr, arr >= limits.value.medium_arr
     grown = max(_number(row, "seats_change_180d"), _number(row, "arr_change_180d"))
     tenure = _number(row, "tenure_days")
-    since: float | None
+    ever_grown = _number(row, "arr_largest") >= (1 + limits.stage.expansion_seats_change) * _number(row, "arr_smallest")
     if tenure <= limits.stage.onboarding_days:
         stage, since = "onboarding", 0
     elif grown >= limits.stage.expansion_seats_change:
         stage, since = "expansion", None
     elif tenure >= limits.stage.maturity_days:
-        stage, since = "maturity", limits.stage.maturity_days
+        stage, since = "maturity", None if ever_grown else limits.stage.maturity_days
     else:
-        stage, since = "adoption", limits.stage.onboarding_days + 1
-    if since and _number(row, "arr_largest") >= (1 + limits.stage.expansion_seats_change) * _number(
-        row, "arr_smallest"
-    ):
-        since = None
+        stage, since = "adoption", None if ever_grown else limits.stage.onboarding_days + 1
     return Segment(
         size=size,
         value_tier="high" if high else "medium" if medium else "low",

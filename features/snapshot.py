@@ -55,7 +55,7 @@ def snapshot(
             cells[place, start : start + len(found)] = found[name].astype("float64").to_numpy()[order]
         others.append(found.drop(columns=numbers).take(order).assign(as_of=pd.Timestamp(as_of).as_unit("us")))
         start += len(found)
-    return _table(numbers, cells, pd.concat(others, ignore_index=True), features)
+    return _table(numbers, cells[:, :start], pd.concat(others, ignore_index=True), features)
 
 
 def _table(
@@ -63,10 +63,11 @@ def _table(
 ) -> pd.DataFrame:
     """The (numbers, rows) cells and the other columns as one table, of which the cells are not copied."""
     table = pd.DataFrame(cells.T, columns=numbers, copy=False)
+    words = others.drop(columns=["account_id", "as_of"])
+    others[words.columns] = words.astype(object).where(words.notna(), None)
     for place, name in enumerate(("account_id", "as_of", *features)):
-        if name not in numbers:
-            words = others[name]
-            table.insert(place, name, words.astype(object).where(words.notna(), None) if name in features else words)
+        if name in others:
+            table.insert(place, name, others[name])
     return table
 
 

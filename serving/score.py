@@ -15,7 +15,7 @@ from features.feature import Reason
 class Driver:
     """A reason's signed share of a score, in log-odds: positive makes the outcome likelier.
 
-    `stands_out`, 0 to 1: the share of accounts whose signals of the reason are better, the cubic mean; .63 is typical.
+    `stands_out`, 0 to 1: how far the reason's signals lie on the bad side among accounts (`Standing.stands_out`).
     `words` tells the evidence with the account's own numbers; `features` are the columns that the share sums.
     """
 

@@ -5,7 +5,7 @@ so a probability for them would be no frequency; they are counted and shown as w
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -79,7 +79,7 @@ def score(
         )
         if held is not None and held.holds(str(facts["account_id"])):
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
-        briefs.append(_brief(facts, scores, names, as_of, shares[number], steps))
+        briefs.append(_brief(facts, scores, names, as_of, shares[number], steps.get(str(facts["account_id"]), ())))
     return Scoring(as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()))
 
 
@@ -140,7 +140,7 @@ def _brief(
     names: dict[str, tuple[str, str]],
     as_of: date,
     share: float,
-    steps: Mapping[str, tuple[Milestone, ...]],
+    steps: tuple[Milestone, ...],
 ) -> Brief:
     churn = next((score for score in scores if score.outcome == "churn"), None)
     if churn is not None and churn.tier == "high":
@@ -149,7 +149,6 @@ def _brief(
     account_id = str(row["account_id"])
     name, owner = names.get(account_id, ("", ""))
     renewal = row.get("days_to_renewal")
-    onboarding = steps.get(account_id, ())
     return Brief(
         account_id=account_id,
         name=name or account_id,
@@ -163,7 +162,7 @@ def _brief(
         blind=blind_families(row),
         scores=scores,
         evidence=(),
-        milestones=onboarding if any(step.reached_on is None for step in onboarding) else (),
+        milestones=steps if any(step.reached_on is None for step in steps) else (),
     )
 
 

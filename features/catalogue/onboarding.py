@@ -95,7 +95,7 @@ FEATURES = (
         source="usage",
         measure=only_if(
             (of("tenure_days") < 366) * (of("critical_features") > 0),
-            either(largest(_.event_age, last(365), where=_FROM_START & _.critical) * 0, 1),
+            either(largest(_.event_age, last(365), where=_FROM_START & _.critical) * 0, 1),  # 1 where there is none
         ),
         label="No first value yet (accounts of up to a year)",
         words="No feature that bears the value has been used since the first paid day: {no_first_value}",
