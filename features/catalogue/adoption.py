@@ -3,12 +3,15 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, either, last, of, peak, slope, surprise, total
+from features.measure import between, change, count, distinct, either, last, of, only_if, peak, slope, surprise, total
 
 _NAME = _.feature.lower()
 _INTEGRATION = (
     _NAME.contains("integration") | _NAME.contains("webhook") | _NAME.contains("connector") | _NAME.startswith("api")
 )
+
+_SETTLED = 448 + 90
+"""Paid days from which on the weeks a year ago speak of a season, not of an account that was still finding its feet."""
 
 FEATURES = (
     Feature(
@@ -176,6 +179,24 @@ FEATURES = (
         label="Product events, change on the same four weeks a year ago",
         words="Use of the product {events_change_1y:fell|rose|moved} {events_change_1y:abs} on the same four weeks a "
         "year ago",
+        unit=Unit.PERCENT,
+        healthy=Healthy.HIGH,
+        reason=Reason.VALUE_GAP,
+        empty=None,
+    ),
+    Feature(
+        name="events_off_season",
+        source="usage",
+        measure=only_if(
+            of("tenure_days") > _SETTLED,
+            change(
+                of("events_28d") / total(_.quantity, between(28, 84)),
+                total(_.quantity, between(364, 392)) / total(_.quantity, between(392, 448)),
+            ),
+        ),
+        label="Product events in four weeks, against what the season a year ago lets expect",
+        words="Use in the last four weeks lay {events_off_season:abs} {events_off_season:below|above|off} what the "
+        "eight weeks before and this season a year ago let expect",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,

@@ -38,7 +38,7 @@ SERVED: dict[str, str] = {
     "F09": "critical_features_stopped critical_events_change_16w",
     "F10": "usage_plateau",
     "F11": "week_one_seat_use",
-    "F13": "events_surprise_8w events_change_1y",
+    "F13": "events_surprise_8w events_change_1y events_off_season",
     "F14": "integration_share_28d critical_breadth_28d",
     "F15": "milestones_done milestones_open milestones_overdue days_since_milestone",
     "F16": "setup_complete",
