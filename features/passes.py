@@ -29,9 +29,12 @@ Form: TypeAlias = Callable[[ir.Table, Nodes, Tell], ir.Table]
 def passes(warehouse: Warehouse, name: str, rows: ir.Table, nodes: Nodes, as_of: date) -> list[ir.Table]:
     """The aggregate `nodes` over the observed `rows` of the source `name`: tables of `account_id` and their keys."""
     alike: dict[tuple[Form, frozenset[str], tuple[str, ...]], dict[str, Measure]] = {}
+    folded = _worth_folding(name, nodes)
     for key, node in nodes.items():
         form, apart, told = *_FORMS.get(node.op, (_plain, ())), _told(name, node)
-        if form is _distinct and _of_its_value(name, node):
+        if key in folded:
+            form = _folded
+        elif form is _distinct and _of_its_value(name, node):
             form, apart, told = _distinct_values, ("rows",), frozenset()
         alike.setdefault((form, told, tuple(repr(getattr(node, one)) for one in apart)), {})[key] = node
     tables = []
@@ -109,14 +112,14 @@ def _spans(window: Window, edges: list[int]) -> int:
 def _plain(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
     """Counts, sums, means and extremes."""
     rows = tell(rows)
-    sums = {str(replace(node, window=None)) for node in nodes.values()}
     (where, *others) = {repr(node.where): node.where for node in nodes.values()}.values()
     if where is not None and not others and all(node.op in _NULL_OF_NONE for node in nodes.values()):
         rows = rows.filter(where.resolve(rows))
-    if len(sums) * FOLD <= len(nodes) and all(node.op in _AGAIN for node in nodes.values()):
-        rows, nodes = _folded(rows, nodes)
     return rows.group_by("account_id").agg(**{key: _aggregate(rows, node) for key, node in nodes.items()})
 
+
+_NULL_OF_NONE = frozenset({"stated", "mean", "smallest", "largest"})
+"""What is null of no rows, whether the account has others or not: rows that do not fit need not be read."""
 
 FOLD = 6
 """Rows are folded where each sum is asked for over at least so many windows.
@@ -124,24 +127,31 @@ FOLD = 6
 2026-11-26: twenty sums over windows of 20 million rows took 1.1 s; folded into the spans between twelve ages, 0.4 s.
 """
 
-_NULL_OF_NONE = frozenset({"stated", "mean", "smallest", "largest"})
-"""What is null of no rows, whether the account has others or not: rows that do not fit need not be read."""
-
 _AGAIN = {"count": "total", "total": "total", "stated": "stated", "smallest": "smallest", "largest": "largest"}
 """What makes one of what several spans of an account have."""
 
 
-def _folded(rows: ir.Table, nodes: Nodes) -> tuple[ir.Table, Nodes]:
-    """The rows of an account between two ages as one, which has the later age; and the nodes over such rows."""
+def _worth_folding(name: str, nodes: Nodes) -> frozenset[str]:
+    """The keys of the sums that are asked for over many windows, if there are; none that asks more of a row.
+
+    2026-11-26: one sum with a condition on texts made the pass over all others take half as long again.
+    """
+    bare = {k: n for k, n in nodes.items() if n.op in _AGAIN and n.where is None and not _told(name, n)}
+    sums = {_sum_of(node) for node in bare.values()}
+    return frozenset(bare) if bare and len(sums) * FOLD <= len(bare) else frozenset()
+
+
+def _sum_of(node: Measure) -> str:
+    return str(replace(node, window=None))
+
+
+def _folded(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
+    """Sums over many windows: the rows of an account between two ages become one first, which has the later age."""
     span = _span(rows, _edges(nodes.values()))
-    whole = {key: replace(node, window=None) for key, node in nodes.items()}
-    names = {text: f"s{place}" for place, text in enumerate(sorted({str(node) for node in whole.values()}))}
-    sums = {names[str(node)]: _summed(rows, node) for node in whole.values()}
-    again = {
-        key: replace(node, op=_AGAIN[node.op], rows=_[names[str(whole[key])]], where=None)
-        for key, node in nodes.items()
-    }
-    return rows.group_by("account_id", event_age=span).agg(**sums), again
+    names = {text: f"s{place}" for place, text in enumerate(sorted({_sum_of(node) for node in nodes.values()}))}
+    sums = {names[_sum_of(node)]: _summed(rows, replace(node, window=None)) for node in nodes.values()}
+    again = {key: replace(node, op=_AGAIN[node.op], rows=_[names[_sum_of(node)]]) for key, node in nodes.items()}
+    return _plain(rows.group_by("account_id", event_age=span).agg(**sums), again, tell)
 
 
 def _aggregate(rows: ir.Table, node: Measure) -> ir.Value:
