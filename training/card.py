@@ -1,6 +1,5 @@
 """The model card: one page that says what a model predicts, how well, against what, and what it cannot see."""
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from features.feature import Reason
 from features.revenue import GRACE_DAYS
 from training.backtest import BASELINES, OURS, SERVED, Backtest, came_to
 from training.calibration import MIN_LEVEL_OUTCOMES, MIN_SEGMENT_OUTCOMES
+from training.card_page import card_page
 from training.dataset import Dataset
 from training.lead import BEFORE_END, before_the_end, early
 from training.metrics import CAPACITY, Metrics
@@ -55,7 +55,7 @@ def card_files(
     """`card.md`, `card.html` and its plots as SVG, by file name."""
     text = card_markdown(data, result, model, refused, notes, making)
     drawn = plots(data, result, model)
-    return {"card.md": text, "card.html": _page(text, drawn, model), **drawn}
+    return {"card.md": text, "card.html": card_page(text, drawn), **drawn}
 
 
 def card_markdown(
@@ -80,7 +80,7 @@ def card_markdown(
         "",
         _for_whom(model.outcome),
         "",
-        "**The gate is open.**" if not refused else "**Refused:** " + "; ".join(refused) + ".",
+        "**The gate is open.**" if not refused else "**Refused:** " + "; ".join(map(plain, refused)) + ".",
         *(line for note in notes for line in ("", note)),
         "",
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
@@ -157,11 +157,11 @@ def _contender_lines(result: Backtest) -> list[str]:
         *lines,
         f"| expected profit of saving, % of the ARR | {' | '.join(profits)} |",
         "",
-        "In brackets: 95 % of a bootstrap over accounts. Profit: of the best number of accounts to try to save, each "
+        "In brackets: 95% of a bootstrap over accounts. Profit: of the best number of accounts to try to save, each "
         f"try at {SAVE_COST:.0%} of the mean ARR, the share that can be saved unknown (Verbraken et al., 2013; "
         "Janssens et al., 2022).",
         "",
-        f"Log loss lowered, with a 95 % interval from a paired bootstrap over accounts: {lower}",
+        f"Log loss lowered, with a 95% interval from a paired bootstrap over accounts: {lower}",
     ]
 
 
@@ -218,8 +218,13 @@ def _group_lines(result: Backtest) -> list[str]:
     lines = ["", "| group | rows | outcomes | of accounts | promised | average precision | ROC-AUC |", _rule(6)]
     for name, found in groups(result.rows, SERVED).items():
         said = f"{found.average_precision:.3f} | {found.roc_auc:.3f}" if found.accounts >= MIN_SAID else "too few | "
-        lines.append(f"| {name} | {_counts(found)} | {said} |")
+        lines.append(f"| {plain(name)} | {_counts(found)} | {said} |")
     return lines
+
+
+def plain(text: str) -> str:
+    """Somebody's own word, such as a plan's name, on one line and without what Markdown would read in it."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))
 
 
 def _calibration_lines(result: Backtest, model: Model) -> list[str]:
@@ -227,7 +232,7 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     (held, of), (alone, _) = result.covered, result.covered_alone
     difference, low, high = result.segments
     gained = f"log loss lowered by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
-    added = ", ".join(f"{name} {value:+.2f}" for name, value in sorted(model.line.segments.items()))
+    added = ", ".join(f"{plain(name)} {value:+.2f}" for name, value in sorted(model.line.segments.items()))
     judged = (
         "Each period judged by the calibration of earlier ones alone, the number that came lay in the interval itself "
         f"in {alone} of {of} groups of alike probability, and in {held} of {of} with the chance of the count added."
@@ -264,47 +269,3 @@ def _sight_lines(model: Model) -> list[str]:
 def _rule(numbers: int) -> str:
     """The line under the head of a table: words to the left, then `numbers` columns to the right."""
     return "|---|" + "---:|" * numbers
-
-
-def _page(markdown: str, drawn: dict[str, bytes], model: Model) -> str:
-    body = "\n".join(_blocks(markdown, drawn))
-    title = html.escape(f"{model.outcome} within {model.horizon_days} days")
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model card: {title}</title>'
-        "<style>body{font:16px/1.55 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
-        "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .8rem;border-bottom:1px solid #d8dde5;"
-        "text-align:left;vertical-align:top}.number{text-align:right}figure{display:inline-block;"
-        "margin:1rem 1.5rem 1rem 0;max-width:100%}svg{max-width:100%;"
-        f"height:auto}}</style>{body}</html>"
-    )
-
-
-def _inline(svg: bytes) -> str:
-    text = svg.decode()
-    return text[text.index("<svg") :]
-
-
-def _blocks(markdown: str, drawn: Mapping[str, bytes]) -> list[str]:
-    """The few shapes of Markdown that a card has: a heading, paragraphs, tables and the plots `drawn` beside it."""
-    out: list[str] = []
-    for block in markdown.strip().split("\n\n"):
-        lines = block.splitlines()
-        if block.startswith("# "):
-            out.append(f"<h1>{html.escape(block[2:])}</h1>")
-        elif plot := re.fullmatch(r"!\[.*\]\((.*)\)", block):
-            out.append(f"<figure>{_inline(drawn[plot[1]])}</figure>")
-        elif block.startswith("|"):
-            cells = [[html.escape(cell.strip()) for cell in line.strip("|").split("|")] for line in lines]
-            sides = [' class="number"' * rule.endswith(":") for rule in cells[1]]
-            head, *rows = (
-                _row(row, sides, "td" if place else "th") for place, row in enumerate([cells[0], *cells[2:]])
-            )
-            out.append(f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>")
-        else:
-            parts = html.escape(block).split("**")
-            out.append("<p>" + "".join(f"<b>{p}</b>" if i % 2 else p for i, p in enumerate(parts)) + "</p>")
-    return out
-
-
-def _row(cells: Sequence[str], sides: Sequence[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}{side}>{cell}</{tag}>" for cell, side in zip(cells, sides, strict=True)) + "</tr>"

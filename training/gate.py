@@ -41,7 +41,7 @@ def faults(result: Backtest, trial: Trial | None = None) -> list[str]:
         difference, low, high = result.beats[name]
         if not low > 0:
             found.append(
-                f"does not beat {CALLED.get(name, name)}: log loss better by "
+                f"does not beat {CALLED.get(name, name)}: log loss lower by "
                 f"{difference:+.4f} ({low:+.4f} to {high:+.4f})"
             )
     if not ours.average_precision >= result.metrics[HEALTH].average_precision:

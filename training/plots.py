@@ -48,7 +48,7 @@ def plots(data: Dataset, result: Backtest, model: Model) -> dict[str, bytes]:
 def _plot(draw: "Callable[[Axes], None]") -> bytes:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 4.2), layout="constrained", facecolor=PAPER)
+    figure = Figure(figsize=(4.8, 4.0), layout="constrained", facecolor=PAPER)
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK)
@@ -113,14 +113,11 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
 
     rows = data.frame.sort_values(["as_of", "account_id"]).tail(4 * most)
     rows = rows.sample(min(most, len(rows)), random_state=0)
-    shares, base = model.contributions(model.encoding.matrix(rows))
+    matrix = model.encoding.matrix(rows)
+    shares, base = model.contributions(matrix)
+    matrix[:, model.encoding.category_places] = np.nan  # the codes of categories have no order: they stay grey
     labels = [CATALOGUE[name].label for name in model.encoding.features]
-    explanation = shap.Explanation(
-        values=shares,
-        base_values=base,
-        data=model.encoding.matrix(rows),
-        feature_names=[f"{label}" for label in labels],
-    )
+    explanation = shap.Explanation(values=shares, base_values=base, data=matrix, feature_names=labels)
     figure = Figure(figsize=(9, 6.5), facecolor=PAPER)  # not pyplot's: a notebook that trains keeps its own backend
     axes = shap.plots.beeswarm(explanation, max_display=shown, ax=figure.add_subplot(), show=False, plot_size=None)
     axes.set_xlabel("share in log-odds")
