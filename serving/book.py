@@ -14,6 +14,7 @@ class Totals:
     arr: float
     arr_at_risk: float
     arr_to_grow: float
+    arr_to_shrink: float
     by_tier: dict[str, int]
 
 
@@ -22,6 +23,7 @@ class Book:
     """Briefs in rank order, and `next_cursor` where there are more.
 
     `outcomes` are the outcomes that are served; `withheld` says per missing outcome why there is not enough to say.
+    `noticed` accounts with `noticed_arr` have given notice and are in no brief, whatever the filters.
     """
 
     as_of: date | None
@@ -31,3 +33,5 @@ class Book:
     outcomes: tuple[str, ...]
     withheld: dict[str, str]
     next_cursor: str | None
+    noticed: int = 0
+    noticed_arr: float = 0.0

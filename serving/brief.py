@@ -22,7 +22,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Brief:
-    """One account on one date. `health` is 0..100, falling as churn risk rises; `blind` names silent families.
+    """One account on one date. `health`: how many of 100 accounts are likelier to leave. `blind`: the silent families.
 
     `milestones` are the steps of an onboarding that is not finished.
     """

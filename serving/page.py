@@ -7,7 +7,6 @@ from fractions import Fraction
 from itertools import accumulate
 from math import exp, log
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,18 +17,18 @@ from starlette.staticfiles import StaticFiles
 
 from features.feature import Reason
 from features.segments import SIZES
-from serving.book import Book
 from serving.brief import Brief
 from serving.drivers import acted_on
 from serving.playbooks import OUTCOMES, TIERS, Playbook, Playbooks
 from serving.score import Driver, Score
+from serving.shelf import Shelf
 
 HERE = Path(__file__).parent
 SORTS = {"arr_at_stake": "ARR at stake", "probability": "Probability", "renewal": "Renewal date"}
 PAGE_SIZE, PAGE_LIMIT = 25, 200
 LIMITS = tuple(str(number) for number in range(1, PAGE_LIMIT + 1))
 LITTLE_DATA = 0.5  # below this share of signal families with data, a score is flagged: silence is not health
-BELOW = (*(Fraction(1, n) for n in (100, 50, 20, 10, 7, 5, 4, 3)), Fraction(2, 5))
+BELOW = (*(Fraction(1, n) for n in (100, 70, 50, 40, 30, 20, 15, 10, 7, 5, 4, 3)), Fraction(2, 5))
 FRACTIONS = (*BELOW, Fraction(1, 2), Fraction(3, 5), *(1 - Fraction(1, n) for n in (3, 4, 5, 10, 20)))
 STALE_DAYS = 7  # the riskiest accounts are to be scored weekly
 SPARK_WIDTH, SPARK_HEIGHT = 320, 64
@@ -42,26 +41,6 @@ HEADERS = {
 }
 
 
-class Shelf(Protocol):
-    """What the pages read. `history` is oldest first, all outcomes together."""
-
-    def book(
-        self,
-        *,
-        owner: str | None,
-        segment: str | None,
-        tier: str | None,
-        outcome: str,
-        sort: str,
-        limit: int,
-        cursor: str | None,
-    ) -> Book: ...
-
-    def brief(self, account_id: str) -> Brief | None: ...
-
-    def history(self, account_id: str) -> Sequence[Score]: ...
-
-
 @dataclass(frozen=True)
 class Spark:
     """A score's past as a line, in the drawing's own units from its upper left."""
@@ -72,11 +51,10 @@ class Spark:
 
 @dataclass(frozen=True)
 class Advice:
-    """A playbook for an account, with the outcomes that call for it; `held` where growth has to wait."""
+    """A playbook for an account, with the outcomes that call for it."""
 
     playbook: Playbook
     outcomes: tuple[str, ...]
-    held: bool
 
 
 def money(amount: float) -> str:
@@ -116,18 +94,10 @@ def strength(share: float) -> str:
 
 
 def renewal(days: int | None) -> str:
-    """When the contract ends, in words."""
-    match days:
-        case None:
-            return "renewal date not known"
-        case 0:
-            return "renews today"
-        case 1:
-            return "renews tomorrow"
-        case _ if days < 0:
-            return f"renewal passed {-days:,} day{'s' * (days != -1)} ago"
-        case _:
-            return f"renews in {days:,} days"
+    """When the running term ends, in words; without an end ahead it runs on by itself."""
+    if days is None:
+        return "no renewal date"
+    return "renews tomorrow" if days == 1 else f"renews in {days:,} days"
 
 
 def age(days: int) -> str:
@@ -179,22 +149,27 @@ def spark(scores: Sequence[Score], outcome: str) -> Spark | None:
 
 
 def advice(brief: Brief, playbooks: Playbooks) -> tuple[Advice, ...]:
-    """Each recommended playbook once, churn's first. An offer is held while churn risk is high: growth follows value.
+    """Each recommended playbook once, churn's first.
 
     A score of record may name a playbook that the file has since dropped; it is left out.
     """
-    scores = sorted(brief.scores, key=lambda score: OUTCOMES.index(score.outcome) if score.outcome in OUTCOMES else 9)
+    scores = sorted(brief.scores, key=lambda score: OUTCOMES.index(score.outcome))
     ids = dict.fromkeys(id for score in scores for id in score.playbooks if id in playbooks)
-    churn = brief.score("churn")
-    at_risk = churn is not None and churn.tier == "high"
-    return tuple(
-        Advice(
-            playbooks[id],
-            tuple(score.outcome for score in scores if id in score.playbooks),
-            at_risk and playbooks[id].after_value,
-        )
-        for id in ids
-    )
+    return tuple(Advice(playbooks[id], tuple(one.outcome for one in scores if id in one.playbooks)) for id in ids)
+
+
+def growth_waits(brief: Brief) -> bool:
+    """Whether an account that may grow is first to be kept (`serving/scoring.py` names no playbook for it then)."""
+    churn, growth = brief.score("churn"), brief.score("expansion")
+    return churn is not None and churn.tier == "high" and growth is not None and growth.tier != "low"
+
+
+def unscored(account_id: str, shelf: Shelf) -> str:
+    """Why an account has no score."""
+    run = shelf.run()
+    if run is not None and account_id in run.noticed:
+        return f"“{account_id}” has given notice: its leaving is no forecast, and it gets no score."
+    return f"No account “{account_id}” has a score. Check the id, or find the account in the book."
 
 
 def spoken_name(name: str) -> str:
@@ -265,8 +240,7 @@ def page_routes(
         account_id: str = request.path_params["account_id"]
         brief = shelf.brief(account_id)
         if brief is None:
-            message = f"No account “{account_id}” has a score. Check the id, or find the account in the book."
-            return error_page(404, "This account is not here", message)
+            return error_page(404, "This account is not here", unscored(account_id, shelf))
         past = shelf.history(account_id)
         names = dict.fromkeys(row.family for row in brief.evidence)
         return _page(
@@ -274,6 +248,7 @@ def page_routes(
             brief=brief,
             sparks={outcome: spark(past, outcome) for outcome in OUTCOMES},
             advice=advice(brief, playbooks),
+            growth_waits=growth_waits(brief),
             families={name: [row for row in brief.evidence if row.family == name] for name in names},
             days_old=(today() - brief.as_of).days,
         )

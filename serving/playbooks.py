@@ -50,7 +50,8 @@ class Approval:
 class Playbook:
     """What to do about a reason. No `outcomes`: started by hand only. No `motions`, `stages`, `value_tiers`: any.
 
-    An `after_value` playbook sells: it waits until value is realised and churn risk is not high.
+    An `after_value` playbook sells: it waits until value is realised and churn risk is not high. One with
+    `renewal_within_days` is about a renewal: it is for accounts whose term ends within so many days.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -71,6 +72,7 @@ class Playbook:
     motions: tuple[Motion, ...] = ()
     stages: tuple[Stage, ...] = ()
     value_tiers: tuple[Tier, ...] = ()
+    renewal_within_days: Annotated[int, Field(gt=0, strict=True)] | None = None
     after_value: Flag = False
     approval: Approval | None = None
     rhythm: Text | None = None
@@ -91,8 +93,9 @@ class Playbook:
             )
         )
 
-    def fits(self, reason: Reason, segment: Segment, outcome: str, tier: str) -> bool:
-        """Whether this answers `reason` for such an account."""
+    def fits(self, reason: Reason, segment: Segment, outcome: str, tier: str, renews_in: int | None) -> bool:
+        """Whether this answers `reason` for such an account, whose term ends in `renews_in` days (none: has no end)."""
+        soon = self.renewal_within_days
         return (
             reason in self.reasons
             and outcome in self.outcomes
@@ -101,6 +104,7 @@ class Playbook:
             and segment.motion in (self.motions or MOTIONS)
             and segment.stage in (self.stages or STAGES)
             and segment.value_tier in (self.value_tiers or VALUE_TIERS)
+            and (soon is None or (renews_in is not None and renews_in <= soon))
         )
 
 
@@ -123,12 +127,14 @@ class Playbooks:
     def __iter__(self) -> Iterator[Playbook]:
         return iter(self.rows)
 
-    def match(self, reason: Reason, segment: Segment, outcome: str, tier: str) -> tuple[Playbook, ...]:
+    def match(
+        self, reason: Reason, segment: Segment, outcome: str, tier: str, renews_in: int | None = None
+    ) -> tuple[Playbook, ...]:
         """The playbooks that answer a score's reason, narrowest first, at most three.
 
         One that gives money away comes last: a concession is not the first answer to a budget.
         """
-        fitting = [row for row in self.rows if row.fits(reason, segment, outcome, tier)]
+        fitting = [row for row in self.rows if row.fits(reason, segment, outcome, tier, renews_in)]
         return tuple(sorted(fitting, key=lambda row: (row.approval is not None, row.breadth, row.code))[:SHOWN])
 
     def uncovered(self) -> list[tuple[Reason, str, str, str]]:

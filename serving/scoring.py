@@ -1,7 +1,7 @@
 """Scores of record: every eligible account on a date, through the champions, with drivers and playbooks.
 
 2026-11-22: accounts that have given notice are not scored. No model learns from them (their leaving is a formality),
-so a probability for them would be no frequency; they are counted and shown as what they are.
+so a probability for them would be no frequency; the book counts them and says so.
 """
 
 import math
@@ -23,7 +23,7 @@ from serving.drivers import acted_on, drivers
 from serving.holdout import HoldOut
 from serving.playbooks import Playbooks
 from serving.score import Score
-from serving.tiers import Tiers
+from serving.tiers import Tiers, safer_than
 from training.model import Answers, Model
 
 MOST_PLAYBOOKS = 3
@@ -68,6 +68,7 @@ def score(
     steps = milestones(warehouse, as_of)
     shares = coverage(table).to_list()
     said = [model.answers(model.encoding.matrix(table)) for model in models]
+    churn = next((model for model in models if model.outcome == "churn"), None)
     briefs = []
     for number, row in enumerate(table.to_dict("records")):
         if progress and number % 200 == 0:
@@ -79,7 +80,8 @@ def score(
         )
         if held is not None and held.holds(str(facts["account_id"])):
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
-        briefs.append(_brief(facts, scores, names, as_of, shares[number], steps.get(str(facts["account_id"]), ())))
+        done = steps.get(str(facts["account_id"]), ())
+        briefs.append(_brief(facts, scores, names, as_of, shares[number], done, churn))
     return Scoring(as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()))
 
 
@@ -105,7 +107,7 @@ def score_row(
     by_renewal = float(answers.by_renewal[number])
     tier = tiers.tier(probability, model)
     arr = _number(row.get("arr"))
-    segment = segment_of(row)
+    segment, renews_in = segment_of(row), _days_to_renewal(row)
     change = 1.0 if model.outcome == "churn" else abs(model.growth)
     return Score(
         account_id=str(row.get("account_id", "")),
@@ -124,7 +126,7 @@ def score_row(
             dict.fromkeys(
                 playbook.id
                 for driver in acted_on(why, model.outcome)
-                for playbook in playbooks.match(driver.reason, segment, model.outcome, tier)
+                for playbook in playbooks.match(driver.reason, segment, model.outcome, tier, renews_in)
             )
         )[:MOST_PLAYBOOKS],
         low=low,
@@ -141,6 +143,7 @@ def _brief(
     as_of: date,
     share: float,
     steps: tuple[Milestone, ...],
+    model: Model | None,
 ) -> Brief:
     churn = next((score for score in scores if score.outcome == "churn"), None)
     if churn is not None and churn.tier == "high":
@@ -148,7 +151,6 @@ def _brief(
         scores = tuple(replace(score, playbooks=()) if score.outcome == "expansion" else score for score in scores)
     account_id = str(row["account_id"])
     name, owner = names.get(account_id, ("", ""))
-    renewal = row.get("days_to_renewal")
     return Brief(
         account_id=account_id,
         name=name or account_id,
@@ -156,8 +158,8 @@ def _brief(
         as_of=as_of,
         segment=segment_of(row),
         arr=_number(row.get("arr")),
-        days_to_renewal=int(_number(renewal)) if is_known(renewal) else None,
-        health=None if churn is None else round(100 * (1 - churn.probability)),
+        days_to_renewal=_days_to_renewal(row),
+        health=None if churn is None or model is None else safer_than(churn.probability, model),
         coverage=share,
         blind=blind_families(row),
         scores=scores,
@@ -171,6 +173,11 @@ def blind_families(row: dict[str, object]) -> tuple[str, ...]:
     return tuple(
         family for family, rows in FAMILIES.items() if not any(is_known(row.get(feature.name)) for feature in rows)
     )
+
+
+def _days_to_renewal(row: dict[str, object]) -> int | None:
+    days = row.get("days_to_renewal")
+    return int(_number(days)) if is_known(days) else None
 
 
 def _number(value: object) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from serving.book import Book, Totals
 from serving.brief import Brief
 from serving.ledger import Ledger, Run
+from serving.playbooks import TIERS
 from serving.score import Score
 
 LOOK_AGAIN_SECONDS = 5.0
@@ -69,7 +70,7 @@ class Shelf:
         start = _start(cursor)
         loaded = self._current()
         if loaded is None:
-            return Book(None, (), Totals(0, 0.0, 0.0, 0.0, {}), (), (), {}, None)
+            return Book(None, (), Totals(0, 0.0, 0.0, 0.0, 0.0, {}), (), (), {}, None)
         fitting = [
             (brief, score)
             for brief in loaded.briefs.values()
@@ -77,7 +78,7 @@ class Shelf:
             and (owner is None or brief.owner == owner)
             and (segment is None or brief.segment.size == segment)
         ]
-        by_tier = {name: sum(score.tier == name for _, score in fitting) for name in ("high", "medium", "low")}
+        by_tier = {name: sum(score.tier == name for _, score in fitting) for name in TIERS}
         if tier is not None:
             fitting = [(brief, score) for brief, score in fitting if score.tier == tier]
         ranked = sorted(fitting, key=lambda pair: (_rank(sort, *pair), pair[0].account_id))
@@ -90,12 +91,15 @@ class Shelf:
                 arr=sum(brief.arr for brief, _ in fitting),
                 arr_at_risk=sum(_stake(brief, "churn") for brief, _ in fitting),
                 arr_to_grow=sum(_stake(brief, "expansion") for brief, _ in fitting),
+                arr_to_shrink=sum(_stake(brief, "contraction") for brief, _ in fitting),
                 by_tier=by_tier,
             ),
             owners=tuple(sorted({brief.owner for brief in loaded.briefs.values() if brief.owner})),
             outcomes=loaded.run.outcomes,
             withheld=loaded.run.withheld,
             next_cursor=str(start + limit) if start + limit < len(ranked) else None,
+            noticed=len(loaded.run.noticed),
+            noticed_arr=loaded.run.noticed_arr,
         )
 
     def _current(self) -> _Loaded | None:

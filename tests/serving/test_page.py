@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from typing import cast
 
 import pytest
 from httpx import ASGITransport, AsyncClient
@@ -24,9 +25,10 @@ from features.segments import Segment
 from serving import page
 from serving.book import Book, Totals
 from serving.brief import Brief, Evidence
-from serving.page import Shelf, error_page, key_page, odds, page_routes, renewal, short_money, strength
+from serving.page import error_page, key_page, odds, page_routes, renewal, short_money, strength
 from serving.playbooks import TIERS, load_playbooks
 from serving.score import Driver, Score
+from serving.shelf import Shelf
 
 TODAY = date(2025, 3, 5)
 AS_OF = date(2025, 3, 3)
@@ -104,7 +106,7 @@ def accounts() -> tuple[Brief, ...]:
         score("AC-2210", "expansion", "low", 86_400, MIDDLE, {ROOM: -1.2}),
     )  # fmt: skip
     hostile = brief(
-        "<script>alert(1)</script>", '<script>alert("x")</script>', '"><img src=x onerror=alert(1)>', MIDDLE, 51_000, 0,
+        "<script>alert(1)</script>", '<script>alert("x")</script>', '"><img src=x onerror=alert(1)>', MIDDLE, 51_000, 2,
         score("<script>alert(1)</script>", "churn", "medium", 51_000, MIDDLE, {SECURITY: 1.2, ROOM: -0.4}),
     )  # fmt: skip
     quiet = replace(
@@ -123,7 +125,7 @@ def accounts() -> tuple[Brief, ...]:
         "AC-3", LONG, "Dana Whitfield", LARGE, 1_240_000, 204,
         score("AC-3", "churn", "low", 1_240_000, LARGE, {VALUE: -0.9, CONTEXT: 0.02}),
     )  # fmt: skip
-    unscored = brief("AC-4", "Pebble Analytics", "Marek Osei", SMALL, 4_800, -3)
+    unscored = brief("AC-4", "Pebble Analytics", "Marek Osei", SMALL, 4_800, 3)
     bare = replace(
         brief("AC-5", "Juniper Works", "Ines Baptista", replace(SMALL, stage_days=71), 12_000, 1,
               replace(score("AC-5", "churn", "low", 12_000, SMALL, {}), playbooks=("dropped_long_ago",))),
@@ -133,7 +135,14 @@ def accounts() -> tuple[Brief, ...]:
 
 
 @dataclass
-class Samples(Shelf):
+class Noticed:
+    """A run in which one account had given notice."""
+
+    noticed: tuple[str, ...] = ("AC-9",)
+
+
+@dataclass
+class Samples:
     """A shelf of invented accounts, filtered and paged like a real one; `asked` keeps what the page asked for."""
 
     briefs: tuple[Brief, ...] = ()
@@ -162,19 +171,25 @@ class Samples(Shelf):
         start = int(cursor or 0)
         found = [found for one in fitting for found in one.scores]
         tiers = {name: sum(one.tier == name for one in found if one.outcome == outcome) for name in TIERS}
-        risk, growth = (
-            sum(one.arr_at_stake for one in found if one.outcome == name) for name in ("churn", "expansion")
+        risk, growth, less = (
+            sum(one.arr_at_stake for one in found if one.outcome == name)
+            for name in ("churn", "expansion", "contraction")
         )
         served = () if self.as_of is None else ("churn", "expansion")
         return Book(
             self.as_of,
             tuple(fitting[start : start + limit]) if outcome in served else (),
-            Totals(len(fitting), sum(one.arr for one in fitting), risk, growth, tiers),
+            Totals(len(fitting), sum(one.arr for one in fitting), risk, growth, less, tiers),
             tuple(sorted({one.owner for one in self.briefs if one.owner})),
             served,
             {"contraction": "31 contractions are known and at least 50 are needed to learn from."},
             str(start + limit) if start + limit < len(fitting) else None,
+            1,
+            43_430.0,
         )
+
+    def run(self) -> Noticed:
+        return Noticed()
 
     def brief(self, account_id: str) -> Brief | None:
         return next((one for one in self.briefs if one.account_id == account_id), None)
@@ -192,13 +207,15 @@ class Samples(Shelf):
         return (*earlier, churn)
 
 
-def application(shelf: Shelf) -> Starlette:
+def application(shelf: Samples) -> Starlette:
     async def ask(request: Request) -> Response:
         return (
             key_page("This page needs your access key.") if request.url.path == "/key" else error_page(403, "No", "x")
         )
 
-    return Starlette(routes=[*page_routes(shelf, PLAYBOOKS, lambda: TODAY), Route("/key", ask), Route("/no", ask)])
+    return Starlette(
+        routes=[*page_routes(cast(Shelf, shelf), PLAYBOOKS, lambda: TODAY), Route("/key", ask), Route("/no", ask)]
+    )
 
 
 @pytest.fixture
@@ -310,7 +327,8 @@ def test_the_book_says_who_why_how_much_and_what_to_do(get: Callable[[str], Answ
         "High risk about 2 in 3 68 % in 90 days",
         "at stake of 318,000 ARR",
         "Little data: 29 % of signals",
-        "renewal date not known",
+        "no renewal date",
+        "1 account has given notice, with 43 thousand ARR",
         "Not enough to say",
         "Contraction: not enough to say. 31 contractions are known",
     ):
@@ -364,7 +382,7 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
         "Room to grow clearly lowers the chance",
         "Model churn-12",
         "9.0 % on 6 January 2025, 68 % on 3 March 2025",
-        "On hold. Churn risk is high",
+        "Growth waits. Churn risk is high",
         "Last NPS not known",
     ):
         assert words in text
@@ -407,6 +425,10 @@ def test_every_account_of_the_book_can_be_opened(get: Callable[[str], Answer]) -
     assert all(answer.status_code == 200 for answer in opened)
 
 
+def test_an_account_that_gave_notice_is_said_to_have(get: Callable[[str], Answer]) -> None:
+    assert "“AC-9” has given notice" in get("/accounts/AC-9").text
+
+
 def test_an_unknown_account_is_a_friendly_404(get: Callable[[str], Answer]) -> None:
     answer = get("/accounts/nobody")
     assert answer.status_code == 404
@@ -443,9 +465,8 @@ def test_the_style_sheet_and_the_icon_are_served(get: Callable[[str], Answer]) -
         (strength(0.2), "slightly raises"),
         (strength(-0.5), "clearly lowers"),
         (strength(0.8), "strongly raises"),
-        (renewal(0), "renews today"),
         (renewal(1), "renews tomorrow"),
-        (renewal(-1), "renewal passed 1 day ago"),
+        (renewal(None), "no renewal date"),
         (page.age(0), "today"),
         (page.age(1), "yesterday"),
         (page.age(-3), "3 days ahead"),

@@ -74,13 +74,13 @@ def test_a_playbook_for_some_stages_only_leaves_the_others_uncovered(written: Pa
 @pytest.mark.parametrize(
     ("reason", "segment", "outcome", "tier", "codes"),
     [
-        (Reason.VALUE_GAP, MIDDLE, "churn", "high", ["P10", "P01", "P04"]),
+        (Reason.VALUE_GAP, MIDDLE, "churn", "high", ["P10", "P04", "P08"]),
         (Reason.VALUE_GAP, LARGE, "churn", "high", ["P02", "P04", "P08"]),
         (Reason.PRODUCT_ISSUE, LARGE, "churn", "high", ["P07", "P02", "P05"]),
         (Reason.VALUE_GAP, SMALL, "churn", "low", ["P09", "P18", "P12"]),
         (Reason.CHAMPION_TURNOVER, LARGE, "churn", "high", ["P03", "P08", "P23"]),
         (Reason.COMPLIANCE_SECURITY, SMALL, "churn", "medium", ["P05", "P30"]),
-        (Reason.BUDGET_PRESSURE, MIDDLE, "churn", "high", ["P10", "P01", "P04"]),
+        (Reason.BUDGET_PRESSURE, MIDDLE, "churn", "high", ["P10", "P04", "P21"]),
         (Reason.BUDGET_PRESSURE, SMALL, "churn", "high", ["P13", "P21", "P06"]),
         (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "high", ["P15", "P14", "P21"]),
         (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "low", []),
@@ -91,6 +91,12 @@ def test_a_reason_is_routed_to_the_narrowest_playbooks(
     reason: Reason, segment: Segment, outcome: str, tier: str, codes: list[str]
 ) -> None:
     assert [row.code for row in load_playbooks().match(reason, segment, outcome, tier)] == codes
+
+
+@pytest.mark.parametrize(("renews_in", "there"), [(180, True), (181, False), (None, False)])
+def test_what_is_about_a_renewal_waits_for_it(renews_in: int | None, there: bool) -> None:
+    matched = load_playbooks().match(Reason.VALUE_GAP, MIDDLE, "churn", "high", renews_in)
+    assert ("P01" in [row.code for row in matched]) is there
 
 
 def test_a_stuck_onboarding_is_escalated_first() -> None:

@@ -174,10 +174,12 @@ def test_money_at_stake_is_a_probable_loss_or_gain(company: Company, models: dic
 
 
 def test_health_falls_as_the_risk_of_churn_rises(company: Company) -> None:
-    for brief in company.scorings[UNTIL].briefs:
-        churn = brief.score("churn")
-        assert churn is not None
-        assert brief.health == round(100 * (1 - churn.probability))
+    spread = {one.model.outcome: one.model.spread for one in company.trained.values() if one.model}["churn"]
+    briefs = company.scorings[UNTIL].briefs
+    risks = [score.probability for brief in briefs if (score := brief.score("churn"))]
+    for brief, risk in zip(briefs, risks, strict=True):
+        assert brief.health is not None
+        assert abs(brief.health - 100 * np.mean(np.array(spread) > risk)) <= 1, "accounts likelier to leave, of 100"
         assert brief.name
         assert brief.owner
 
