@@ -24,7 +24,7 @@ from tests.worlds import World
 
 Value: TypeAlias = float | str | None
 
-DIGITS = 6
+DIGITS, HAIR = 6, 1e-9
 
 
 def described(
@@ -148,11 +148,11 @@ def aggregated(node: Measure, rows: list[Row]) -> Value:
     values = [value for row in fitting if (value := resolved(node.rows, row)) is not None]
     match node.op:
         case "total":
-            return round(float(sum(values)), DIGITS)
+            return round(float(sum(values)) + HAIR, DIGITS)
         case "stated":
-            return round(float(sum(values)), DIGITS) if values else None
+            return round(float(sum(values)) + HAIR, DIGITS) if values else None
         case "mean":
-            return round(sum(values) / len(values), DIGITS) if values else None
+            return round(sum(values) / len(values) + HAIR, DIGITS) if values else None
         case "distinct":
             return len(set(values))
         case "smallest":
@@ -170,7 +170,7 @@ def peak_of(node: Measure, rows: list[Row]) -> float | None:
         part, value = resolved(node.by, row), resolved(node.rows, row)
         if part is not None and value is not None:
             sums[part] = sums.get(part, 0.0) + value
-    return round(max(sums.values()), DIGITS) if sums else None
+    return round(max(sums.values()) + HAIR, DIGITS) if sums else None
 
 
 def fits(row: Row, node: Measure) -> bool:

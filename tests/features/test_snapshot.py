@@ -433,3 +433,21 @@ def test_coverage_is_the_share_of_signal_families_of_which_anything_is_known(tmp
     table = snapshot(warehouse, spine_of(["a"], AS_OF))
     assert list(table.columns) == ["account_id", "as_of", *CATALOGUE]
     assert coverage(table).tolist() == [pytest.approx(2 / 7)]  # support and commercial
+
+
+MEANS_MEET = (
+    ".0034 .7297 .4363 .3748 .9685 .1674 .52 .0501 .0365 .0416 .887 .015 .6245 .3548 .6915 .0475",
+    ".6626 .8417 .5633 .9466 .5788 .7522 .4411 .8978 .9976 .0093 .6286 .8396 .2117 .8498 .9197 .3366",
+)
+"""Numbers whose mean ends in a 5 behind the last digit kept: floats added forwards fall on one side, backwards on the
+other."""
+
+
+@pytest.mark.parametrize("numbers", MEANS_MEET)
+def test_which_way_a_mean_is_rounded_does_not_hang_on_the_order_of_rows(tmp_path: Path, numbers: str) -> None:
+    found = []
+    for way in (1, -1):
+        rows = [f"  {one} | a | -9d | 0{value} | -9d" for one, value in enumerate(numbers.split()[::way])]
+        goals = "\n".join(["  goal_id | account_id | event_at | progress | measured_at", *rows])
+        found.append(looks(tmp_path / str(way), pick("goals_progress"), "a", goals=goals)["a"]["goals_progress"])
+    assert found[0] == found[1]
