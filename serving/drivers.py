@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from features.catalogue import CATALOGUE
+from features.catalogue import CATALOGUE, UNITS
 from features.feature import Healthy, Reason, is_known, sentence
 from serving.score import Driver
 from training.calibration import Floats
@@ -10,7 +10,6 @@ from training.model import Model
 from training.outcomes import OUTCOMES
 from training.standing import ACTED_ON, comes_last, precedence
 
-UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 SENTENCES = 2
 """How many features a driver's words tell of."""
 

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import CATALOGUE
+from features.catalogue import CATALOGUE, UNITS
 from features.feature import Feature, Reason, Unit, is_known, sentence, spoken
-
-UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 
 
 @pytest.mark.parametrize(
