@@ -3,10 +3,11 @@
 The model takes its column, the page its label, the driver its words, the playbook its reason: all from this row.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
-from string import Formatter
 
 import pandas as pd
 
@@ -61,9 +62,9 @@ class Healthy(StrEnum):
 class Feature:
     """One column of a snapshot.
 
-    `words` is a sentence about a known value; `{name}` is that feature's value in its unit, `{name:abs}` its size
-    without a sign, `{name:fell|rose|moved}` a word by its sign (the third for none), `{name:one|many}` by number for
-    counts and days.
+    `words` is a sentence about a known value; `{name}` is that feature's value in its unit, `{name:one|many}` a form by
+    number for counts and days, `{name:fell #|rose #|stayed the same}` one by its sign: `#` is its size, and the third
+    is for what would be said as 0. A form may hold other features' values.
     `empty` is the value for an account without a row in `source`: 0, or None for unknown.
     """
 
@@ -80,7 +81,12 @@ class Feature:
     @property
     def mentions(self) -> frozenset[str]:
         """The features whose values the sentence needs."""
-        return frozenset(field for _, field, _, _ in Formatter().parse(self.words) if field)
+        return frozenset(re.findall(r"{(\w+)", self.words))
+
+    @property
+    def compares(self) -> bool:
+        """Whether the sentence itself says what the value is to be held against."""
+        return "#" in self.words or len(self.mentions) > 1
 
 
 def is_known(value: object) -> bool:
@@ -91,7 +97,10 @@ def is_known(value: object) -> bool:
 
 
 def spoken(value: object, unit: Unit) -> str:
-    """A value as a person says it: `0.34` percent is `34 %`, `12` days is `12 days`; unknown is `unknown`."""
+    """A value as a person says it: `0.34` percent is `34 %`, `12` days is `12 days`; unknown is `unknown`.
+
+    The space before a %-sign does not break, so that the two never part at the end of a line.
+    """
     if not is_known(value):
         return "unknown"
     if unit is Unit.CATEGORY or isinstance(value, str):
@@ -99,15 +108,15 @@ def spoken(value: object, unit: Unit) -> str:
     number = float(str(value)) if not isinstance(value, (int, float)) else float(value)
     match unit:
         case Unit.PERCENT:
-            return f"{number * 100:z,.0f} %" if abs(number) >= 0.095 or number == 0 else f"{number * 100:z,.1f} %"
+            places = 0 if abs(number) >= 0.095 or number == 0 else 1
+            return f"{number * 100:z,.{places}f}\N{NO-BREAK SPACE}%"
         case Unit.DAYS:
-            return f"{number:z,.0f} day" + ("" if round(number) == 1 else "s")
+            days = round(number)
+            return "under a day" if days == 0 else f"{days:,} day" + ("" if days == 1 else "s")
         case Unit.FLAG:
             return "yes" if number else "no"
-        case Unit.SCORE:
-            return f"{number:z,.1f}"
         case Unit.MONEY:
-            return f"{number:z,.0f}"
+            return f"{number:z,.0f}" if abs(number) >= 10 or number == round(number) else f"{number:z,.2f}"
         case _:
             return f"{number:z,.0f}" if abs(number - round(number)) < 0.05 else f"{number:z,.1f}"
 
@@ -119,20 +128,20 @@ class _Spoken:
         self.value, self.unit = value, unit
 
     def __format__(self, spec: str) -> str:
-        if "|" in spec:
-            number = float(self.value) if isinstance(self.value, (int, float)) else 0.0
-            one, other, *none = spec.split("|")
-            if none and round(number, 2) == 0:
-                return none[0]
-            if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
-                return one if round(number) == 1 else other
-            return one if number < 0 else other
-        if spec == "abs" and isinstance(self.value, (int, float)):
-            return spoken(abs(self.value), self.unit)
-        return spoken(self.value, self.unit)
+        said = spoken(self.value, self.unit)
+        if "|" not in spec:
+            return said
+        number = float(self.value) if isinstance(self.value, (int, float)) else 0.0
+        size = spoken(abs(number), self.unit)
+        one, other, *none = spec.split("|")
+        if none and not re.search("[1-9]", size):
+            return none[0]
+        if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
+            return one if said in ("1", "1 day") else other
+        return (one if number < 0 else other).replace("#", size)
 
 
-def sentence(feature: Feature, row: dict[str, object], units: dict[str, Unit]) -> str:
+def sentence(feature: Feature, row: Mapping[str, object], units: Mapping[str, Unit]) -> str:
     """The feature's sentence about one account, from its snapshot `row` and the `units` of all features.
 
     An unknown value is said as such: it is never worded as good news.

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from features.catalogue import CATALOGUE
-from features.feature import Healthy, Reason, is_known, sentence
+from features.catalogue import CATALOGUE, UNITS
+from features.feature import Feature, Healthy, Reason, is_known, sentence, spoken
 from serving.score import Driver
 from training.calibration import Floats
 from training.model import Model
 from training.outcomes import OUTCOMES
 from training.standing import ACTED_ON, comes_last, precedence
 
-UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
 SENTENCES = 2
 """How many features a driver's words tell of."""
 
@@ -61,12 +60,21 @@ def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapp
     for name in ranked:
         if said & CATALOGUE[name].mentions:
             continue
-        words = sentence(CATALOGUE[name], dict(row), UNITS)
-        told.append(words[0].lower() + words[1:] if told and words[1:2].islower() else words)
+        words = sentence(CATALOGUE[name], row, UNITS)
+        words += _usual(CATALOGUE[name], row.get(name), model.typical.get(name))
+        told.append(words[0].lower() + words[1:] if told and not words[1:2].isupper() else words)
         said |= CATALOGUE[name].mentions
         if len(told) == SENTENCES:
             break
     return "; ".join(told) or "No single signal stands out"
+
+
+def _usual(feature: Feature, value: object, typical: float | None) -> str:
+    """What accounts usually have, where a level without it is neither good nor bad news."""
+    if feature.healthy is Healthy.NONE or feature.compares or typical is None or not is_known(value):
+        return ""
+    usual = spoken(typical, feature.unit)
+    return f" (usual elsewhere: {usual})" if usual != spoken(value, feature.unit) else ""
 
 
 def _plausible(model: Model, name: str, share: float, row: Mapping[str, object]) -> int:

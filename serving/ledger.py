@@ -30,11 +30,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Engine, Row
 
-from features.catalogue import CATALOGUE, FAMILY_OF
+from features.catalogue import CATALOGUE, FAMILY_OF, UNITS
 from features.feature import Reason, is_known, sentence, spoken
 from features.segments import Segment
 from serving.brief import Brief, Evidence, milestone_document, milestone_from
-from serving.drivers import UNITS
 from serving.score import Driver, Score, driver_document
 from serving.scoring import Scoring
 

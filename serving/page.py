@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from features.feature import Reason
+from features.feature import Reason, Unit, spoken
 from features.segments import SIZES
 from serving.brief import Brief
 from serving.drivers import acted_on
@@ -72,8 +72,8 @@ def short_money(amount: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, with a decimal where it is small: 8.2 %, 67 %."""
-    return f"{share * 100:.0f} %" if share >= 0.0995 or share == 0 else f"{share * 100:.1f} %"
+    """A share in percent, said as in the sentences: 8.2 %, 67 %."""
+    return spoken(share, Unit.PERCENT)
 
 
 def odds(probability: float) -> str:

@@ -15,7 +15,7 @@ from features.catalogue import (
     support,
     usage,
 )
-from features.feature import Feature
+from features.feature import Feature, Unit
 
 FAMILIES: Mapping[str, tuple[Feature, ...]] = {
     "usage": usage.FEATURES + adoption.FEATURES,
@@ -29,6 +29,8 @@ FAMILIES: Mapping[str, tuple[Feature, ...]] = {
 
 CATALOGUE: Mapping[str, Feature] = {feature.name: feature for rows in FAMILIES.values() for feature in rows}
 """Every feature by name, in the order of a snapshot's columns."""
+
+UNITS: Mapping[str, Unit] = {name: feature.unit for name, feature in CATALOGUE.items()}
 
 READ = frozenset(feature.source for feature in CATALOGUE.values())
 """The sources that features read; what no feature reads can neither be missed nor leak."""

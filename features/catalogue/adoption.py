@@ -19,7 +19,7 @@ FEATURES = (
         source="usage",
         measure=distinct(_.feature, last(28)),
         label="Features used in four weeks",
-        words="{features_28d} different features were used in the last four weeks",
+        words="{features_28d} {features_28d:feature was|different features were} used in the last four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -30,7 +30,8 @@ FEATURES = (
         source="usage",
         measure=distinct(_.feature, between(28, 112)),
         label="Features used in the twelve weeks before",
-        words="{features_84d_before} different features were used in the twelve weeks before",
+        words="{features_84d_before} {features_84d_before:feature was|different features were} used in the twelve "
+        "weeks before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -76,7 +77,8 @@ FEATURES = (
         source="usage",
         measure=total(_.quantity, between(28, 112), where=_.critical) / 3,
         label="Use of value-bearing features per four weeks, in the twelve weeks before",
-        words="The features that bear the value were used {critical_events_84d_before} times per four weeks before",
+        words="The features that bear the value were used {critical_events_84d_before} "
+        "{critical_events_84d_before:time|times} per four weeks before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -87,8 +89,9 @@ FEATURES = (
         source="usage",
         measure=change(of("critical_events_28d"), of("critical_events_84d_before")),
         label="Use of value-bearing features, change against the account's own twelve weeks before",
-        words="Use of the features that bear the value {critical_events_change_16w:fell|rose|moved} "
-        "{critical_events_change_16w:abs}, {critical_events_84d_before} to {critical_events_28d} in four weeks",
+        words="Use of the features that bear the value {critical_events_change_16w:fell #|rose #|stayed the same}, "
+        "{critical_events_change_16w:{critical_events_84d_before} to|{critical_events_84d_before} to|at} "
+        "{critical_events_28d} in four weeks",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -144,7 +147,7 @@ FEATURES = (
         source="usage",
         measure=count(last(28)),
         label="Usage records in four weeks",
-        words="{usage_rows_28d} usage records arrived for the last four weeks",
+        words="{usage_rows_28d} usage {usage_rows_28d:record|records} arrived for the last four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.NONE,
         reason=Reason.CONTEXT,
@@ -155,7 +158,7 @@ FEATURES = (
         source="usage",
         measure=slope(_.quantity, weeks=12),
         label="Trend of use over twelve weeks, per week",
-        words="Use {events_slope_12w:fell|rose|moved} by {events_slope_12w:abs} a week over the last twelve weeks",
+        words="Use {events_slope_12w:fell # a week|rose # a week|stayed the same} over the last twelve weeks",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -166,7 +169,7 @@ FEATURES = (
         source="usage",
         measure=total(_.quantity, last(90)),
         label="Product events in 90 days",
-        words="{events_90d} product events in 90 days",
+        words="{events_90d} product {events_90d:event|events} in 90 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -177,8 +180,8 @@ FEATURES = (
         source="usage",
         measure=change(of("events_28d"), total(_.quantity, between(364, 392))),
         label="Product events, change on the same four weeks a year ago",
-        words="Use of the product {events_change_1y:fell|rose|moved} {events_change_1y:abs} on the same four weeks a "
-        "year ago",
+        words="Use of the product {events_change_1y:fell # on|rose # on|equalled that of} the same four weeks a year "
+        "ago",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -195,8 +198,8 @@ FEATURES = (
             ),
         ),
         label="Product events in four weeks, against what the season a year ago lets expect",
-        words="Use in the last four weeks lay {events_off_season:abs} {events_off_season:below|above|off} what the "
-        "eight weeks before and this season a year ago let expect",
+        words="Use in the last four weeks {events_off_season:lay # below|lay # above|was} what the eight weeks before "
+        "and this season a year ago let expect",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -218,8 +221,8 @@ FEATURES = (
         source="usage",
         measure=change(of("events_90d"), total(_.quantity, between(90, 180))),
         label="Product events, change on the 90 days before",
-        words="Use of the product in 90 days {events_change_90d:fell|rose|moved} {events_change_90d:abs} on the 90 "
-        "days before",
+        words="Use of the product in 90 days {events_change_90d:fell # on|rose # on|equalled that of} the 90 days "
+        "before",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -230,8 +233,8 @@ FEATURES = (
         source="usage",
         measure=surprise(_.quantity, weeks=8),
         label="Use in the last week, in standard deviations from the eight weeks before",
-        words="Use in the last week lay {events_surprise_8w:abs} standard deviations "
-        "{events_surprise_8w:below|above} the eight weeks before",
+        words="Use in the last week lay {events_surprise_8w:# below|# above|level with} the eight weeks before, in "
+        "standard deviations",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -243,7 +246,8 @@ FEATURES = (
         measure=(of("events_slope_12w") > -0.01)
         * (of("events_slope_12w") < 0.01)
         * (either(of("seat_use"), of("breadth_28d")) < 0.5),
-        label="Plateau: twelve weeks within 1 % a week of flat, with under half of the seats (or features) in use",
+        label="Plateau: twelve weeks within 1\N{NO-BREAK SPACE}% a week of flat, with under half of the seats (or "
+        "features) in use",
         words="Use has stood still for twelve weeks with under half of what they pay for in use: {usage_plateau}",
         unit=Unit.FLAG,
         healthy=Healthy.LOW,

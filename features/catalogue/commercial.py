@@ -37,7 +37,8 @@ FEATURES = (
         source="subscriptions",
         measure=change(of("arr"), of("arr_180d_before")),
         label="ARR, change in half a year",
-        words="ARR {arr_change_180d:fell|rose|moved} {arr_change_180d:abs} in half a year, {arr_180d_before} to {arr}",
+        words="ARR {arr_change_180d:fell #|rose #|stayed the same} in half a year, "
+        "{arr_change_180d:{arr_180d_before} to|{arr_180d_before} to|at} {arr}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.BUDGET_PRESSURE,
@@ -70,8 +71,8 @@ FEATURES = (
         source="subscriptions",
         measure=change(of("seats"), of("seats_180d_before")),
         label="Seats, change in half a year",
-        words="Seats {seats_change_180d:fell|rose|moved} {seats_change_180d:abs} in half a year, "
-        "{seats_180d_before} to {seats}",
+        words="Seats {seats_change_180d:fell #|rose #|stayed the same} in half a year, "
+        "{seats_change_180d:{seats_180d_before} to|{seats_180d_before} to|at} {seats}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.BUDGET_PRESSURE,
@@ -93,7 +94,7 @@ FEATURES = (
         source="subscriptions",
         measure=largest(_.discount, where=NOW),
         label="Discount",
-        words="They pay with a discount of {discount}",
+        words="They pay with {discount:a discount of #|a discount of #|no discount}",
         unit=Unit.PERCENT,
         healthy=Healthy.NONE,
         reason=Reason.BUDGET_PRESSURE,

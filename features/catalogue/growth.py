@@ -22,7 +22,7 @@ FEATURES = (
         source="entitlements",
         measure=stated(_.quota, where=_.current),
         label="Monthly quota",
-        words="The monthly quota is {quota_28d} events",
+        words="The monthly quota is {quota_28d} {quota_28d:event|events}",
         unit=Unit.COUNT,
         healthy=Healthy.NONE,
         reason=Reason.CONTEXT,
@@ -33,7 +33,8 @@ FEATURES = (
         source="usage",
         measure=of("active_users_28d") / of("seats"),
         label="Seats in use",
-        words="{active_users_28d} of {seats} seats were in use in the last four weeks ({seat_use})",
+        words="{active_users_28d} of {seats} {seats:seat|seats} {active_users_28d:was|were} in use in the last four "
+        "weeks ({seat_use})",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
@@ -66,7 +67,8 @@ FEATURES = (
         source="usage",
         measure=of("teams_28d") - of("teams_84d_before"),
         label="Teams gained",
-        words="{teams_84d_before} teams used the product before, {teams_28d} in the last four weeks",
+        words="{teams_84d_before} {teams_84d_before:team|teams} used the product before, {teams_28d} in the last "
+        "four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,

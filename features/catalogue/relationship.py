@@ -75,7 +75,7 @@ FEATURES = (
         source="contacts",
         measure=distinct(_.role, where=_HERE),
         label="Roles covered by a contact",
-        words="{roles_covered} of 5 roles are covered by a known contact",
+        words="{roles_covered} of 5 roles {roles_covered:is|are} covered by a known contact",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
@@ -230,8 +230,8 @@ FEATURES = (
         source="touchpoints",
         measure=change(of("two_way_90d"), count(between(90, 180), where=_.two_way)),
         label="Two-way contacts, change on the 90 days before",
-        words="Two-way contacts {two_way_change_90d:fell|rose|moved} {two_way_change_90d:abs} on the 90 days before, "
-        "to {two_way_90d}",
+        words="Two-way contacts {two_way_change_90d:fell # on|rose # on|equalled those of} the 90 days before, "
+        "{two_way_change_90d:to|to|at} {two_way_90d}",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,

@@ -36,7 +36,7 @@ FEATURES = (
         source="surveys",
         measure=of("nps_last") - of("nps_mean_365d"),
         label="Last NPS answer against the year's mean",
-        words="The last NPS answer of {nps_last} lies {nps_delta:abs} {nps_delta:below|above} the year's mean",
+        words="The last NPS answer of {nps_last} lies {nps_delta:# below|# above|at} the year's mean",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -59,8 +59,8 @@ FEATURES = (
         measure=mean(_.score, last(90), where=_.kind == "csat")
         - mean(_.score, between(90, 365), where=_.kind == "csat"),
         label="CSAT of the last 90 days against the rest of the year",
-        words="CSAT answers of the last 90 days lie {csat_change_90d:abs} {csat_change_90d:below|above} those of the "
-        "months before",
+        words="CSAT answers of the last 90 days lie {csat_change_90d:# below|# above|level with} those of the months "
+        "before",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.PRODUCT_ISSUE,
@@ -115,8 +115,8 @@ FEATURES = (
         source="surveys",
         measure=mean(_.comment_sentiment, last(365)),
         label="Mood of survey comments in a year, -1 to 1",
-        words="Survey comments of the last year are {comment_mood_365d:unhappy|friendly|neutral} in tone "
-        "({comment_mood_365d}, from -1 to 1)",
+        words="Survey comments of the last year are {comment_mood_365d:unhappy|friendly|neutral} in tone: "
+        "{comment_mood_365d} on a scale from -1 to 1",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -127,8 +127,8 @@ FEATURES = (
         source="tickets",
         measure=mean(_.text_sentiment, last(90)),
         label="Mood of tickets in 90 days, -1 to 1",
-        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly|neutral} in tone ({ticket_mood_90d}, "
-        "from -1 to 1)",
+        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly|neutral} in tone: {ticket_mood_90d} "
+        "on a scale from -1 to 1",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.PRODUCT_ISSUE,
@@ -139,8 +139,8 @@ FEATURES = (
         source="surveys",
         measure=mean(_.score, last(90), where=_NPS) - mean(_.score, between(90, 365), where=_NPS),
         label="NPS of the last 90 days against the rest of the year",
-        words="NPS answers of the last 90 days lie {nps_change_90d:abs} {nps_change_90d:below|above} those of the "
-        "months before",
+        words="NPS answers of the last 90 days lie {nps_change_90d:# below|# above|level with} those of the months "
+        "before",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
@@ -152,8 +152,8 @@ FEATURES = (
         measure=mean(_.score, last(365), where=_NPS & _.role.isin(["champion", "sponsor", "decision_maker"]))
         - mean(_.score, last(365), where=_NPS & _.role.isin(["admin", "user"])),
         label="NPS of champions, sponsors and deciders against that of users and admins, in a year",
-        words="Champions, sponsors and deciders score {nps_gap_365d:abs} {nps_gap_365d:below|above} users and admins "
-        "in NPS",
+        words="Champions, sponsors and deciders score {nps_gap_365d:# below|# above|the same as} users and admins in "
+        "NPS",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
@@ -165,8 +165,7 @@ FEATURES = (
         measure=mean(_.score, last(90), where=_.kind == "pulse")
         - mean(_.score, between(90, 365), where=_.kind == "pulse"),
         label="The CSM's own rating of the last 90 days against the rest of the year",
-        words="The CSM's own rating lies {pulse_change_90d:abs} {pulse_change_90d:below|above} that of the months "
-        "before",
+        words="The CSM's own rating lies {pulse_change_90d:# below|# above|level with} that of the months before",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,

@@ -46,8 +46,8 @@ FEATURES = (
         source="tickets",
         measure=change(of("tickets_90d"), of("tickets_90d_before")),
         label="Tickets, change on the 90 days before",
-        words="Support tickets {tickets_change_90d:fell|rose|moved} {tickets_change_90d:abs}, {tickets_90d_before} to "
-        "{tickets_90d} in 90 days",
+        words="Support tickets {tickets_change_90d:fell #|rose #|stayed the same}, "
+        "{tickets_change_90d:{tickets_90d_before} to|{tickets_90d_before} to|at} {tickets_90d} in 90 days",
         unit=Unit.PERCENT,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,
@@ -58,7 +58,7 @@ FEATURES = (
         source="tickets",
         measure=of("tickets_90d") / of("seats"),
         label="Tickets per seat in 90 days",
-        words="{tickets_90d} tickets in 90 days for {seats} seats",
+        words="{tickets_90d} {tickets_90d:ticket|tickets} in 90 days for {seats} {seats:seat|seats}",
         unit=Unit.SCORE,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,
@@ -190,8 +190,8 @@ FEATURES = (
         source="tickets",
         measure=count(last(28), where=_SEVERE) - count(between(28, 112), where=_SEVERE) / 3,
         label="High or urgent tickets in four weeks, against the account's own twelve weeks before",
-        words="There were {severe_rise_28d:abs} {severe_rise_28d:fewer|more} high or urgent tickets in the last four "
-        "weeks than in a usual four",
+        words="High or urgent tickets in the last four weeks were "
+        "{severe_rise_28d:# fewer than|# more than|as many as} in a usual four",
         unit=Unit.SCORE,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,
@@ -202,8 +202,7 @@ FEATURES = (
         source="tickets",
         measure=change(of("days_to_resolve_90d"), mean(_.event_age - _.resolved_age, between(90, 180))),
         label="Days to solve a ticket, change on the 90 days before",
-        words="The time to solve a ticket {resolve_change_90d:fell|rose|moved} {resolve_change_90d:abs} on the 90 "
-        "days before",
+        words="The time to solve a ticket {resolve_change_90d:fell # on|rose # on|equalled that of} the 90 days before",
         unit=Unit.PERCENT,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,

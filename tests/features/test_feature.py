@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import CATALOGUE
+from features.catalogue import CATALOGUE, UNITS
 from features.feature import Feature, Reason, Unit, is_known, sentence, spoken
 
-UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
+NO_BREAK = "\N{NO-BREAK SPACE}%"
 
 
 @pytest.mark.parametrize(
@@ -26,18 +26,23 @@ UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
         (12.34, Unit.PERCENT, "1,234 %"),
         (-0.0001, Unit.PERCENT, "0.0 %"),
         (-0.0, Unit.PERCENT, "0 %"),
-        (-0.3, Unit.DAYS, "0 days"),
-        (-0.04, Unit.SCORE, "0.0"),
-        (-0.4, Unit.MONEY, "0"),
+        (0.094, Unit.PERCENT, "9.4 %"),
+        (0.097, Unit.PERCENT, "10 %"),
+        (-0.3, Unit.DAYS, "under a day"),
+        (-0.04, Unit.SCORE, "0"),
+        (-0.001, Unit.MONEY, "0.00"),
         (-0.04, Unit.COUNT, "0"),
         (1.0, Unit.DAYS, "1 day"),
-        (0.0, Unit.DAYS, "0 days"),
+        (0.0, Unit.DAYS, "under a day"),
         (1200.0, Unit.DAYS, "1,200 days"),
         (1.0, Unit.FLAG, "yes"),
         (0.0, Unit.FLAG, "no"),
         (True, Unit.FLAG, "yes"),
         (7.25, Unit.SCORE, "7.2"),
         (-0.5, Unit.SCORE, "-0.5"),
+        (5.0, Unit.SCORE, "5"),
+        (0.3, Unit.MONEY, "0.30"),
+        (5.0, Unit.MONEY, "5"),
         (1234567.8, Unit.MONEY, "1,234,568"),
         (3.0, Unit.COUNT, "3"),
         (3.25, Unit.COUNT, "3.2"),
@@ -49,7 +54,11 @@ UNITS = {name: feature.unit for name, feature in CATALOGUE.items()}
     ],
 )
 def test_a_value_is_said_in_its_unit(value: object, unit: Unit, said: str) -> None:
-    assert spoken(value, unit) == said
+    assert spoken(value, unit) == said.replace(" %", NO_BREAK)
+
+
+def test_no_percent_sign_of_the_catalogue_may_part_from_its_number() -> None:
+    assert not [name for name, feature in CATALOGUE.items() if " %" in feature.label + feature.words]
 
 
 def test_null_and_not_a_number_are_both_unknown() -> None:
@@ -76,7 +85,49 @@ def test_null_and_not_a_number_are_both_unknown() -> None:
         (
             "nps_delta",
             {"nps_delta": -2.0, "nps_last": 5.0},
-            "The last NPS answer of 5.0 lies 2.0 below the year's mean",
+            "The last NPS answer of 5 lies 2 below the year's mean",
+        ),
+        ("discount", {"discount": 0.0}, "They pay with no discount"),
+        ("discount", {"discount": 0.15}, "They pay with a discount of 15 %"),
+        (
+            "arr_change_180d",
+            {"arr_change_180d": 0.0, "arr": 273_580.0, "arr_180d_before": 273_580.0},
+            "ARR stayed the same in half a year, at 273,580",
+        ),
+        (
+            "arr_change_180d",
+            {"arr_change_180d": 0.004, "arr": 251.0, "arr_180d_before": 250.0},
+            "ARR rose 0.4 % in half a year, 250 to 251",
+        ),
+        (
+            "two_way_change_90d",
+            {"two_way_change_90d": 0.0, "two_way_90d": 3.0},
+            "Two-way contacts equalled those of the 90 days before, at 3",
+        ),
+        (
+            "csat_change_90d",
+            {"csat_change_90d": 0.04},
+            "CSAT answers of the last 90 days lie level with those of the months before",
+        ),
+        (
+            "severe_rise_28d",
+            {"severe_rise_28d": -1.0},
+            "High or urgent tickets in the last four weeks were 1 fewer than in a usual four",
+        ),
+        (
+            "tickets_per_seat_90d",
+            {"tickets_per_seat_90d": 0.1, "tickets_90d": 1.0, "seats": 10.0},
+            "1 ticket in 90 days for 10 seats",
+        ),
+        (
+            "seat_use",
+            {"seat_use": 1 / 3, "active_users_28d": 1.0, "seats": 3.0},
+            "1 of 3 seats was in use in the last four weeks (33 %)",
+        ),
+        (
+            "events_84d_before",
+            {"events_84d_before": 4 / 3},
+            "1.3 product events per four weeks in the twelve weeks before",
         ),
         ("unpaid_days", {"unpaid_days": 1.0}, "The oldest unpaid invoice is 1 day overdue"),
         ("unpaid_days", {"unpaid_days": None}, "Days the oldest unpaid invoice is overdue: not known"),
@@ -85,7 +136,22 @@ def test_null_and_not_a_number_are_both_unknown() -> None:
     ],
 )
 def test_a_sentence_tells_the_value_in_words(name: str, row: dict[str, object], said: str) -> None:
-    assert sentence(CATALOGUE[name], row, UNITS) == said
+    assert sentence(CATALOGUE[name], row, UNITS) == said.replace(" %", NO_BREAK)
+
+
+@pytest.mark.parametrize("name", [name for name, feature in CATALOGUE.items() if "#" in feature.words])
+def test_what_did_not_change_is_said_without_a_figure_for_nothing(name: str) -> None:
+    row = dict.fromkeys(CATALOGUE, 7.0) | {name: 0.0}
+    assert not re.search(r"\b0\b|#", sentence(CATALOGUE[name], row, UNITS))
+    assert "#" not in sentence(CATALOGUE[name], row | {name: -0.5}, UNITS)
+
+
+def test_one_is_not_said_as_many() -> None:
+    def said(name: str, number: float) -> str:
+        return re.sub(r"\b[12]\b", "n", sentence(CATALOGUE[name], dict.fromkeys(CATALOGUE, number), UNITS))
+
+    alike = {name for name, unit in UNITS.items() if unit is Unit.COUNT and said(name, 1.0) == said(name, 2.0)}
+    assert alike == {"active_days_28d", "active_days_90d", "leads_left_180d", "roles_met_180d"}, "1 of many is none"
 
 
 def values_of(feature: Feature) -> st.SearchStrategy[object]:
@@ -120,5 +186,11 @@ def test_every_reason_has_words_of_its_own() -> None:
 
 
 def test_a_feature_names_the_values_its_sentence_needs() -> None:
-    feature = dataclasses.replace(CATALOGUE["arr"], words="{arr} of {seats:seat|seats}, {arr:abs}")
-    assert feature.mentions == {"arr", "seats"}
+    feature = dataclasses.replace(CATALOGUE["arr"], words="{arr:fell #|rose #|at {products}} of {seats:seat|seats}")
+    assert feature.mentions == {"arr", "seats", "products"}
+
+
+def test_a_sentence_compares_that_has_a_change_or_another_value_in_it() -> None:
+    compares = {name for name, feature in CATALOGUE.items() if feature.compares}
+    assert {"events_change_4w", "arr_change_180d", "seat_use", "new_teams", "nps_delta"} <= compares
+    assert not {"events_per_user_28d", "open_tickets", "comment_mood_365d", "breadth_28d", "auto_renew"} & compares

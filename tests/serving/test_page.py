@@ -397,7 +397,9 @@ def test_an_approval_names_the_limit_for_this_account(shelf: Samples) -> None:
     first = shelf.briefs[1]
     churn = replace(first.scores[0], playbooks=("short_term_concession", "war_room"))
     shelf.briefs = (replace(first, scores=(churn,)),)
-    text = Shape(fetched(application(shelf), "/accounts/AC-2210").text).text
+    html = fetched(application(shelf), "/accounts/AC-2210").text
+    text = Shape(html).text
+    assert "up to 10&nbsp;% of ARR" in html
     assert "Approval first. VP Customer Success up to 10 % of ARR for this account, CFO above that." in text
     assert "Rhythm 15 minutes every working day" in text
     assert "Stop when" in text
@@ -470,6 +472,9 @@ def test_the_style_sheet_and_the_icon_are_served(get: Callable[[str], Answer]) -
         (page.age(0), "today"),
         (page.age(1), "yesterday"),
         (page.age(-3), "3 days ahead"),
+        (page.percent(0.0), "0\N{NO-BREAK SPACE}%"),
+        (page.percent(0.082), "8.2\N{NO-BREAK SPACE}%"),
+        (page.percent(0.097), "10\N{NO-BREAK SPACE}%"),
         (short_money(940), "940"),
         (short_money(999_600), "1.0 million"),
         (short_money(412_300), "412 thousand"),

@@ -246,6 +246,42 @@ def test_no_driver_says_the_same_twice(company: Company) -> None:
             assert len(sentences) == len(set(sentences)), driver.words
 
 
+def told_of(model: Model, row: dict[str, object], *names: str) -> str:
+    """The words of a driver that rests on these features alone."""
+    pulls = np.array([0.9 - names.index(name) / 10 if name in names else 0.0 for name in model.encoding.features])
+    stands_out = dict.fromkeys(Reason, 0.5)
+    found = {driver.reason: driver.words for driver in drivers(model, pulls, stands_out, row)}
+    return found[CATALOGUE[names[0]].reason]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "typical", "said"),
+    [
+        ("events_per_user_28d", 12.5, 34.0, "12.5 product events per active user in four weeks (usual elsewhere: 34)"),
+        ("events_per_user_28d", 12.5, 12.52, "12.5 product events per active user in four weeks"),
+        ("events_per_user_28d", 12.5, None, "12.5 product events per active user in four weeks"),
+        ("events_per_user_28d", None, 34.0, "Product events per monthly active user: not known"),
+        ("days_since_use", 9.0, 1.0, "Last use was 9 days ago (usual elsewhere: 1 day)"),
+        ("events_change_4w", -0.5, 0.1, "Use in the last week was 50\N{NO-BREAK SPACE}% below the month's pace"),
+        ("employees", 40.0, 90.0, "The company has 40 employees"),
+    ],
+)
+def test_a_level_is_told_with_what_is_usual_and_a_comparison_without(
+    models: dict[str, Model], name: str, value: float | None, typical: float | None, said: str
+) -> None:
+    known = {} if typical is None else {name: typical}
+    model = replace(models["churn"], typical=known)
+    assert name in model.encoding.features
+    assert told_of(model, {name: value}, name) == said
+
+
+def test_a_second_sentence_begins_small_unless_with_an_abbreviation(models: dict[str, Model]) -> None:
+    row: dict[str, object] = {"employees": 40.0, "arr_per_seat": 1394.0, "arr": 9000.0}
+    model = replace(models["churn"], typical={})
+    assert told_of(model, row, "employees", "arr_per_seat") == "The company has 40 employees; a seat costs 1,394 a year"
+    assert told_of(model, row, "employees", "arr") == "The company has 40 employees; ARR is 9,000"
+
+
 def test_a_driver_without_any_pull_says_that_nothing_stands_out(models: dict[str, Model]) -> None:
     model = models["churn"]
     count = len(model.encoding.features)
