@@ -119,7 +119,8 @@ def _once(found: ir.Table, source: Source, columns: list[str]) -> ir.Table:
     late = [name for name in columns if name not in early]
     order = [~_is_good(found), found.known_at, *(found[name] for name in early)]
     order += [found.fault_rule.notnull(), *(found[name] for name in late)]
-    found = found.mutate(fault_rank=ibis.row_number().over(group_by=[found[key] for key in source.key], order_by=order))
+    same = [found[key] for key in source.key if key in columns]
+    found = found.mutate(fault_rank=ibis.row_number().over(group_by=same, order_by=order))
     again = (found.fault_rank > 0) & _is_good(found)
     return found.mutate(
         fault_column=again.ifelse(source.key[0], found.fault_column),

@@ -51,6 +51,9 @@ class Measure:
     window: Window | None = None
     constant: float | str | None = None
     by: Rows = None
+    """What values `peak` parts the rows by (one expression, or several), or the age by which `latest` is the newest."""
+    per: Rows = None
+    """What `peak` divides a value's sum by: a column told of the value."""
     short: str = ""
     """What arithmetic over many parts reads as, where its parts say less than its name."""
 
@@ -83,6 +86,8 @@ class Measure:
             parts = [] if self.rows is None else [_text(self.rows)]
             if self.by is not None:
                 parts.append(f"by {_text(self.by)}")
+            if self.per is not None:
+                parts.append(f"per {_text(self.per)}")
             if self.where is not None:
                 parts.append(f"where {_text(self.where)}")
             if self.window is not None:
@@ -136,14 +141,16 @@ def largest(rows: Rows, window: Window | None = None, where: Rows = None) -> Mea
     return Measure("largest", rows=rows, where=where, window=window)
 
 
-def latest(rows: Rows, where: Rows = None) -> Measure:
-    """`rows` of the newest row that fits; of several rows at one instant the largest value."""
-    return Measure("latest", rows=rows, where=where)
+def latest(rows: Rows, where: Rows = None, by: Rows = None) -> Measure:
+    """`rows` of the newest row that fits, or of that with the smallest age `by`; of several at one instant the largest
+    value."""
+    return Measure("latest", rows=rows, where=where, by=by)
 
 
-def peak(by: Rows, rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
-    """The largest sum of `rows` that falls to one value of `by`; null where no row that fits has one."""
-    return Measure("peak", rows=rows, where=where, window=window, by=by)
+def peak(by: Rows, rows: Rows, window: Window | None = None, where: Rows = None, per: Rows = None) -> Measure:
+    """The largest sum of `rows` that falls to one value of `by` (a list: of all together), each divided by what `per`
+    is told of the value; null where no row that fits has one."""
+    return Measure("peak", rows=rows, where=where, window=window, by=by, per=per)
 
 
 def of(feature: str) -> Measure:
@@ -164,6 +171,14 @@ def either(first: Measure, second: Measure | float) -> Measure:
 def only_if(condition: Measure, measure: Measure) -> Measure:
     """`measure` where the `condition` (1 or 0) holds; null where it does not."""
     return measure / condition
+
+
+def settled(days: int, measure: Measure) -> Measure:
+    """`measure` of an account that has paid for `days` days or more; null before.
+
+    What an account did before it was one is no baseline: ten events a day from the first day on are no rise.
+    """
+    return only_if(of("tenure_days") > days - 1, measure)
 
 
 def root(measure: Measure) -> Measure:

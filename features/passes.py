@@ -13,6 +13,7 @@ from typing import TypeAlias
 import ibis
 import ibis.expr.types as ir
 from ibis import _
+from ibis.expr.operations import Field
 
 from features.measure import Measure, Window
 from features.told import TOLD, columns_read, told_apart
@@ -227,27 +228,39 @@ def _distinct_values(rows: ir.Table, nodes: Nodes, tell: Tell = lambda values: v
 
 
 def _peak(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
-    """The largest of the sums that fall to each value, for many windows at once."""
-    first, rows = next(iter(nodes.values())), tell(rows)
-    table = rows.mutate(part=first.by.resolve(rows))
-    table = table.filter(table.part.notnull())
+    """The largest of the sums that fall to each value, for many windows at once.
+
+    What a sum is divided by is told of the value, and so once a value and not of every row.
+    """
+    first = next(iter(nodes.values()))
+    table = tell(rows) if first.per is None else rows
+    found = [one.resolve(table) for one in (first.by if isinstance(first.by, list) else [first.by])]
+    named = {one.get_name() if isinstance(one.op(), Field) else f"part{at}": one for at, one in enumerate(found)}
+    table = table.mutate(**named).filter([one.notnull() for one in found])
     sums = {key: node.rows.resolve(table).sum(where=_fits(table, node)) for key, node in nodes.items()}
-    parts = table.group_by("account_id", "part").agg(**sums)
-    return parts.group_by("account_id").agg(**{key: _rounded(parts[key]).max() for key in nodes})
+    parts = table.group_by("account_id", *named).agg(**sums)
+    if first.per is None:
+        return parts.group_by("account_id").agg(**{key: _rounded(parts[key]).max() for key in nodes})
+    parts = tell(parts)
+    shares = {key: _rounded(parts[key] / first.per.resolve(parts)).max() for key in nodes}
+    return parts.group_by("account_id").agg(**shares)
 
 
 def _latest(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
     """Values of each account's newest row that fits; of several at one instant the largest."""
-    where, rows = next(iter(nodes.values())).where, tell(rows)
-    table = rows if where is None else rows.filter(where.resolve(rows))
-    table = table.mutate(newest=table.instant.min().over(group_by=table.account_id))
-    table = table.filter(table.instant == table.newest)
+    first, rows = next(iter(nodes.values())), tell(rows)
+    table = rows if first.where is None else rows.filter(first.where.resolve(rows))
+    for order in (first.by, _.instant):
+        if order is not None:
+            aged = order.resolve(table)
+            table = table.mutate(aged=aged, newest=aged.min().over(group_by=table.account_id))
+            table = table.filter(table.aged == table.newest)
     return table.group_by("account_id").agg(**{key: node.rows.resolve(table).max() for key, node in nodes.items()})
 
 
 _FORMS: Mapping[str, tuple[Form, tuple[str, ...]]] = {
     "distinct": (_distinct, ("rows", "where")),
-    "peak": (_peak, ("by",)),
-    "latest": (_latest, ("where",)),
+    "peak": (_peak, ("by", "per")),
+    "latest": (_latest, ("where", "by")),
 }
 """How the aggregates are built that are not plain, and what those must share that go into one query."""

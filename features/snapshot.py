@@ -89,8 +89,10 @@ def blind_features(warehouse: Warehouse, features: Mapping[str, Feature] = CATAL
     for feature in features.values():
         if feature.source not in warehouse.tables:
             blind[feature.name] = feature.source
-        elif lacking := sorted(_needs(feature) - _given(warehouse, feature.source)):
-            blind[feature.name] = ", ".join(f"{feature.source}.{name}" for name in lacking)
+        elif lacking := _needs(feature) - _given(warehouse, feature.source):
+            worked_out = WORKED_OUT.get(feature.source, {})
+            told = sorted({worked_out[name][1] if name in worked_out else name for name in lacking})
+            blind[feature.name] = ", ".join(f"{feature.source}.{name}" for name in told)
     return blind
 
 

@@ -207,7 +207,7 @@ SOURCES: dict[str, Source] = {
                 _late("verified_at"),
                 _text("provider"),
             ),
-            key=("contact_id",),
+            key=("contact_id", "known_at", "provider"),
             in_order=(("event_at", "known_at"), ("event_at", "left_at")),
         ),
         Source(

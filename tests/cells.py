@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,9 @@ class Cell:
 
     def fill_null(self, other: object) -> Cell:
         return Cell(bare(other) if self.value is None else self.value)
+
+    def re_search(self, pattern: str) -> Cell:
+        return spread(lambda text: re.search(pattern, text) is not None, self)
 
     def cast(self, kind: str) -> Cell:
         return spread(int if kind.startswith("int") else float, self)

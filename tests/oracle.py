@@ -59,7 +59,7 @@ def columns_read(measure: Measure) -> set[str]:
             return Cell(None)
 
     for node in aggregates(measure):
-        for rows in (node.rows, node.where, node.by):
+        for rows in (node.rows, node.where, *ways(node), node.per):
             if rows is not None:
                 rows.resolve(Listening())
     return asked
@@ -142,6 +142,10 @@ def aggregated(node: Measure, rows: list[Row]) -> Value:
     if node.op == "count":
         return len(fitting)
     if node.op == "latest":
+        if node.by is not None:
+            fitting = [row for row in fitting if resolved(node.by, row) is not None]
+            newest = min((resolved(node.by, row) for row in fitting), default=None)
+            fitting = [row for row in fitting if resolved(node.by, row) == newest]
         fitting = [row for row in fitting if row["instant"] == min(one["instant"] for one in fitting)]
     if node.op == "peak":
         return peak_of(node, fitting)
@@ -163,13 +167,19 @@ def aggregated(node: Measure, rows: list[Row]) -> Value:
             raise ValueError(f"the oracle does not know {node.op}")
 
 
+def ways(node: Measure) -> list[Any]:
+    """The expressions by which a node parts or orders rows."""
+    return node.by if isinstance(node.by, list) else [node.by]
+
+
 def peak_of(node: Measure, rows: list[Row]) -> float | None:
-    """The largest of the sums that fall to one value."""
+    """The largest of the sums that fall to one value, each as a share of what the value may have, if that is asked."""
     sums: dict[Any, float] = {}
     for row in rows:
-        part, value = resolved(node.by, row), resolved(node.rows, row)
-        if part is not None and value is not None:
-            sums[part] = sums.get(part, 0.0) + value
+        part, value = tuple(resolved(by, row) for by in ways(node)), resolved(node.rows, row)
+        of_it = 1 if node.per is None else resolved(node.per, row)
+        if None not in part and value is not None and of_it is not None:
+            sums[part] = sums.get(part, 0.0) + value / of_it
     return round(max(sums.values()) + HAIR, DIGITS) if sums else None
 
 

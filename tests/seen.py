@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -34,9 +35,38 @@ def seen_by(tables: World, as_of: date) -> dict[str, list[Row]]:
 
 
 def seen_on(source: Source, tables: World, as_of: date) -> list[Row]:
-    """The rows of a source that were known before a date, with dates as ages and nothing in them learnt later."""
+    """The rows of a source that were known before a date, with dates as ages and nothing in them learnt later.
+
+    Of a contact only what was known last; of usage only what is any.
+    """
     midnight = datetime.combine(as_of, time())
-    return [observed(row, source, midnight) for row in rows_of(source, tables) if row["known_at"] < midnight]
+    rows = [observed(row, source, midnight) for row in rows_of(source, tables) if row["known_at"] < midnight]
+    match source.name:
+        case "usage":
+            return [row for row in rows if row["quantity"]]
+        case "contacts":
+            return persons(rows)
+        case _:
+            return rows
+
+
+def persons(contacts: list[Row]) -> list[Row]:
+    """Each person as last known, with how long ago the role was last said to be another."""
+    found = []
+    for one in {(row["account_id"], row["contact_id"]) for row in contacts}:
+        versions = [row for row in contacts if (row["account_id"], row["contact_id"]) == one]
+        versions.sort(key=lambda row: (row["known_age"], row["instant"], *(row[k] or "" for k in VERSION)))
+        changes = [new["known_age"] for new, old in pairwise(versions) if differ(new["role"], old["role"])]
+        found.append(versions[0] | {"role_changed_age": min(changes, default=None)})
+    return found
+
+
+VERSION = ("provider", "role", "title")
+
+
+def differ(one: str | None, other: str | None) -> bool:
+    """Whether two roles are known to be two."""
+    return one is not None and other is not None and one != other
 
 
 def rows_of(source: Source, tables: World) -> list[Row]:
@@ -87,6 +117,10 @@ def observed(row: Row, source: Source, midnight: datetime) -> Row:
         reading = read(seen[text])
         for field in fields(Reading):
             seen[f"{text}_{field.name}"] = reading and getattr(reading, field.name)
+    if source.name == "tickets":
+        for name in ("first_response_at", "resolved_at"):
+            came = known.get(name)
+            seen[f"{name}_after"] = None if came is None else (came - event) // timedelta(seconds=1) / 86_400
     return seen
 
 
@@ -118,9 +152,59 @@ def end_age(term: Row, _: list[Row]) -> int | None:
     return None if term["auto_renew"] else term["ends_age"]
 
 
+def paying(term: Row) -> bool:
+    """Whether a term is paid for on the day."""
+    end = end_age(term, [])
+    return bool(term["arr"] > 0 and term["starts_age"] >= 0 and (end is None or end < 0))
+
+
+def first(term: Row, terms: list[Row]) -> bool | None:
+    """Whether no paid term began earlier."""
+    began = [one["starts_age"] for one in terms if one["arr"] > 0]
+    return term["starts_age"] == max(began) if began else None
+
+
+def renews_age(term: Row, _: list[Row]) -> int | None:
+    """When a term ends next: on its last day, or at the next turn of its own length if it renews by itself."""
+    ends: int | None = term["ends_age"]
+    if ends is None or ends < 0:
+        return ends
+    length = term["starts_age"] - ends
+    if not term["auto_renew"] or length <= 0:
+        return None
+    while ends >= 0:
+        ends -= length
+    return ends
+
+
+def follows(term: Row, terms: list[Row]) -> bool | None:
+    """Whether a paid term ahead begins within 30 days of the next end of a running one of the same product."""
+    if term["starts_age"] >= 0 or not term["arr"] > 0:
+        return False
+    ends = [renews_age(one, []) for one in terms if paying(one) and one["product"] == term["product"]]
+    known = [end for end in ends if end is not None]
+    return abs(term["starts_age"] - max(known)) <= 30 if known else None
+
+
+def is_open(ticket: Row, _: list[Row]) -> bool:
+    """Whether a ticket was never solved, or was opened again since."""
+    solved, again = ticket["resolved_age"], ticket["reopened_age"]
+    return solved is None or (again is not None and again < solved)
+
+
+def quota(use: Row, entitlements: list[Row]) -> float | None:
+    """How much of the feature may be used in a month, by what was said last."""
+    same = [one for one in entitlements if one["feature"] == use["feature"] and current(one, entitlements)]
+    return max((one["quota"] for one in same if one["quota"]), default=None)
+
+
 def strength(signal: Row, _: list[Row]) -> float | None:
-    """What a signal states as a number; words have no strength."""
-    return float(signal["value"]) if re.fullmatch(r"[0-9]+([.][0-9]+)?", signal["value"] or "") else None
+    """What a signal states as a number or as hundredths; words have no strength."""
+    text = (signal["value"] or "").replace("%", "").strip()
+    if not re.fullmatch(r"[0-9]*[.,]?[0-9]+([eE][-+]?[0-9]+)?", text):
+        return None
+    number = float(text.replace(",", "."))
+    return number / 100 if "%" in signal["value"] or number > 1 else number
 
 
 def current(entitlement: Row, entitlements: list[Row]) -> bool:
@@ -166,12 +250,25 @@ class Told:
 
 
 TOLD: Mapping[str, Mapping[str, Told]] = {
-    "subscriptions": {"end_age": Told(end_age, "subscriptions")},
+    "subscriptions": {
+        "end_age": Told(end_age, "subscriptions"),
+        "first": Told(first, "subscriptions"),
+        "renews_age": Told(renews_age, "subscriptions", own=("ends_on",)),
+        "follows": Told(follows, "subscriptions", own=("ends_on",)),
+    },
+    "tickets": {
+        "open": Told(is_open, "tickets", own=("resolved_at",)),
+        "resolved_at_after": Told(lambda row, _: row["resolved_at_after"], "tickets", own=("resolved_at",)),
+        "first_response_at_after": Told(
+            lambda row, _: row["first_response_at_after"], "tickets", own=("first_response_at",)
+        ),
+    },
     "entitlements": {"current": Told(current, "entitlements", own=("feature",))},
     "signals": {"strength": Told(strength, "signals", own=("value",))},
     "usage": {
         "critical": Told(critical, "entitlements", own=("feature",), reads=("critical",)),
         "entitled": Told(entitled, "entitlements", own=("feature",)),
+        "quota": Told(quota, "entitlements", own=("feature",), reads=("quota",)),
         "paid_age": Told(paid_age, "subscriptions"),
     },
     "surveys": {
@@ -179,5 +276,8 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "paid_age": Told(paid_age, "subscriptions"),
     },
     "touchpoints": {"role": Told(role, "contacts", own=("contact_id",), reads=("role",))},
-    "contacts": {"met_age": Told(met_age, "touchpoints", reads=("contact_id", "two_way", "attended"))},
+    "contacts": {
+        "role_changed_age": Told(lambda row, _: row["role_changed_age"], "contacts", own=("role",)),
+        "met_age": Told(met_age, "touchpoints", reads=("contact_id", "two_way", "attended")),
+    },
 }

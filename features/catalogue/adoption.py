@@ -3,14 +3,14 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, either, last, of, only_if, peak, slope, surprise, total
+from features.measure import between, change, count, distinct, either, last, of, peak, settled, slope, surprise, total
 
 _NAME = _.feature.lower()
 _INTEGRATION = (
     _NAME.contains("integration") | _NAME.contains("webhook") | _NAME.contains("connector") | _NAME.startswith("api")
 )
 
-_SETTLED = 448 + 90
+_WITH_A_SEASON = 448 + 90
 """Paid days from which on the weeks a year ago speak of a season, not of an account that was still finding its feet."""
 
 FEATURES = (
@@ -87,7 +87,7 @@ FEATURES = (
     Feature(
         name="critical_events_change_16w",
         source="usage",
-        measure=change(of("critical_events_28d"), of("critical_events_84d_before")),
+        measure=settled(112, change(of("critical_events_28d"), of("critical_events_84d_before"))),
         label="Use of value-bearing features, change against the account's own twelve weeks before",
         words="Use of the features that bear the value {critical_events_change_16w:fell #|rose #|stayed the same}, "
         "{critical_events_change_16w:{critical_events_84d_before} to|{critical_events_84d_before} to|at} "
@@ -156,7 +156,7 @@ FEATURES = (
     Feature(
         name="events_slope_12w",
         source="usage",
-        measure=slope(_.quantity, weeks=12),
+        measure=settled(84, slope(_.quantity, weeks=12)),
         label="Trend of use over twelve weeks, per week",
         words="Use {events_slope_12w:fell # a week|rose # a week|stayed the same} over the last twelve weeks",
         unit=Unit.PERCENT,
@@ -178,7 +178,7 @@ FEATURES = (
     Feature(
         name="events_change_1y",
         source="usage",
-        measure=change(of("events_28d"), total(_.quantity, between(364, 392))),
+        measure=settled(392, change(of("events_28d"), total(_.quantity, between(364, 392)))),
         label="Product events, change on the same four weeks a year ago",
         words="Use of the product {events_change_1y:fell # on|rose # on|equalled that of} the same four weeks a year "
         "ago",
@@ -190,8 +190,8 @@ FEATURES = (
     Feature(
         name="events_off_season",
         source="usage",
-        measure=only_if(
-            of("tenure_days") > _SETTLED,
+        measure=settled(
+            _WITH_A_SEASON,
             change(
                 of("events_28d") / total(_.quantity, between(28, 84)),
                 total(_.quantity, between(364, 392)) / total(_.quantity, between(392, 448)),
@@ -219,7 +219,7 @@ FEATURES = (
     Feature(
         name="events_change_90d",
         source="usage",
-        measure=change(of("events_90d"), total(_.quantity, between(90, 180))),
+        measure=settled(180, change(of("events_90d"), total(_.quantity, between(90, 180)))),
         label="Product events, change on the 90 days before",
         words="Use of the product in 90 days {events_change_90d:fell # on|rose # on|equalled that of} the 90 days "
         "before",
@@ -231,7 +231,7 @@ FEATURES = (
     Feature(
         name="events_surprise_8w",
         source="usage",
-        measure=surprise(_.quantity, weeks=8),
+        measure=settled(63, surprise(_.quantity, weeks=8)),
         label="Use in the last week, in standard deviations from the eight weeks before",
         words="Use in the last week lay {events_surprise_8w:# below|# above|level with} the eight weeks before, in "
         "standard deviations",

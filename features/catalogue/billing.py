@@ -113,7 +113,7 @@ FEATURES = (
     Feature(
         name="renewal_intent_180d",
         source="signals",
-        measure=latest(_.strength, where=(_.kind == "renewal_intent") & (_.event_age <= 180) & (_.strength <= 1)),
+        measure=latest(_.strength, where=(_.kind == "renewal_intent") & (_.event_age <= 180)),
         label="Last stated wish to renew, 0 to 100\N{NO-BREAK SPACE}%, of the last 180 days",
         words="The last stated wish to renew was {renewal_intent_180d}",
         unit=Unit.PERCENT,

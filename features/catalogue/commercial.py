@@ -147,7 +147,7 @@ FEATURES = (
     Feature(
         name="days_to_renewal",
         source="subscriptions",
-        measure=smallest(-_.ends_age, where=NOW & (_.ends_age < 0)),
+        measure=smallest(-_.renews_age, where=NOW),
         label="Days to renewal",
         words="The term ends in {days_to_renewal}",
         unit=Unit.DAYS,
@@ -169,8 +169,8 @@ FEATURES = (
     Feature(
         name="renewal_signed",
         source="subscriptions",
-        measure=largest((_.starts_age < 0).cast("int32")),
-        label="Next term already signed",
+        measure=largest(_.follows.fill_null(False).cast("int32")),
+        label="Next term already signed: one that begins within 30 days of the end of a running one",
         words="The next term is already signed: {renewal_signed}",
         unit=Unit.FLAG,
         healthy=Healthy.HIGH,

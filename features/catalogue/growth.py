@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, distinct, either, last, mean, of, peak, stated
+from features.measure import between, count, distinct, either, last, mean, of, only_if, peak, settled, stated
 
 FEATURES = (
     Feature(
@@ -65,10 +65,9 @@ FEATURES = (
     Feature(
         name="new_teams",
         source="usage",
-        measure=of("teams_28d") - of("teams_84d_before"),
-        label="Teams gained",
-        words="{teams_84d_before} {teams_84d_before:team|teams} used the product before, {teams_28d} in the last "
-        "four weeks",
+        measure=settled(112, either(distinct(_.team, last(112)) - distinct(_.team, between(28, 112)), 0)),
+        label="New teams: in the last four weeks, and not in the twelve before",
+        words="{new_teams} {new_teams:team|teams} used the product in the last four weeks and not in the twelve before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
@@ -77,9 +76,9 @@ FEATURES = (
     Feature(
         name="quota_use_28d",
         source="usage",
-        measure=of("events_28d") / of("quota_28d"),
-        label="Quota used",
-        words="{quota_use_28d} of the monthly quota was used",
+        measure=only_if(of("quota_28d") > 0, either(peak(_.feature, _.quantity, last(28), per=_.quota), 0)),
+        label="Quota used, of the feature that is nearest its own",
+        words="{quota_use_28d} of the monthly quota was used, of the feature that is nearest its own",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
@@ -154,9 +153,12 @@ FEATURES = (
     Feature(
         name="quota_peak_168d",
         source="usage",
-        measure=either(peak((_.event_age - 1) // 28, _.quantity, last(168)), 0) / of("quota_28d"),
-        label="Quota used in the busiest four weeks of 24",
-        words="The busiest four weeks of the last 24 used {quota_peak_168d} of the monthly quota",
+        measure=only_if(
+            of("quota_28d") > 0,
+            either(peak([_.feature, (_.event_age - 1) // 28], _.quantity, last(168), per=_.quota), 0),
+        ),
+        label="Quota used in the busiest four weeks of 24, of the feature that came nearest its own",
+        words="The busiest four weeks of the last 24 used {quota_peak_168d} of a feature's monthly quota",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
@@ -167,7 +169,8 @@ FEATURES = (
         source="goals",
         measure=count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))),
         label="Success-plan goals overdue",
-        words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date and not reached",
+        words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date and not known to be "
+        "reached",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,

@@ -4,7 +4,7 @@ from ibis import _
 
 from features.catalogue.commercial import NOW
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import change, count, distinct, largest, latest, of, smallest, total
+from features.measure import change, count, distinct, largest, latest, of, smallest, stated, total
 from features.revenue import paid_on
 
 FEATURES = (
@@ -22,10 +22,21 @@ FEATURES = (
     Feature(
         name="days_since_change",
         source="subscriptions",
-        measure=smallest(_.starts_age, where=_.starts_age >= 0),
+        measure=smallest(_.starts_age, where=NOW),
         label="Days since the last term began",
         words="The current term began {days_since_change} ago",
         unit=Unit.DAYS,
+        healthy=Healthy.NONE,
+        reason=Reason.CONTEXT,
+        empty=None,
+    ),
+    Feature(
+        name="seats_at_start",
+        source="subscriptions",
+        measure=stated(_.seats, where=_.first & (_.arr > 0)),
+        label="Seats of the first paid term",
+        words="They began with {seats_at_start} {seats_at_start:seat|seats}",
+        unit=Unit.COUNT,
         healthy=Healthy.NONE,
         reason=Reason.CONTEXT,
         empty=None,

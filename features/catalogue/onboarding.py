@@ -109,7 +109,8 @@ FEATURES = (
         source="usage",
         measure=only_if(
             (of("tenure_days") > 6) * (of("tenure_days") < 121),
-            either(distinct(_.user_id, last(120), where=_FROM_START & (_.event_age > _.paid_age - 7)), 0) / of("seats"),
+            either(distinct(_.user_id, last(120), where=_FROM_START & (_.event_age > _.paid_age - 7)), 0)
+            / of("seats_at_start"),
         ),
         label="Seats in use in the first seven paid days (known until day 120)",
         words="{week_one_seat_use} of the seats were in use in the first week",

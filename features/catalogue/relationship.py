@@ -3,15 +3,17 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, last, mean, of, smallest
+from features.measure import between, change, count, distinct, either, largest, last, mean, of, settled, smallest
 
 _HERE = _.left_age.isnull()
+_SILENT_FOR = _.met_age.fill_null(_.event_age)
+"""How long the person has neither answered nor come: since then, or since he or she is known."""
 _LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
 _TECH_TOUCH = _.kind.isin(["nudge", "email", "webinar"])
 _TITLE = _.title.lower()
-_EXECUTIVE = (
-    _TITLE.contains("vp") | _TITLE.contains("chief") | _TITLE.contains("president") | _TITLE.contains("director")
-)
+_EXECUTIVE = _TITLE.re_search(
+    "(^|[^a-z])(c[a-z]o|chief|(vice.)?president|[es]?vp|head of|director)([^a-z]|$)"
+) & ~_TITLE.contains("assistant")
 
 FEATURES = (
     Feature(
@@ -71,6 +73,17 @@ FEATURES = (
         empty=0,
     ),
     Feature(
+        name="roles_changed_180d",
+        source="contacts",
+        measure=count(where=_HERE & (_.role_changed_age <= 180)),
+        label="Contacts whose role changed in 180 days",
+        words="{roles_changed_180d} {roles_changed_180d:contact|contacts} took on another role in 180 days",
+        unit=Unit.COUNT,
+        healthy=Healthy.LOW,
+        reason=Reason.CHAMPION_TURNOVER,
+        empty=0,
+    ),
+    Feature(
         name="roles_covered",
         source="contacts",
         measure=distinct(_.role, where=_HERE),
@@ -84,9 +97,9 @@ FEATURES = (
     Feature(
         name="days_since_two_way",
         source="touchpoints",
-        measure=smallest(_.event_age, last(730), where=_.two_way),
-        label="Days since a two-way contact",
-        words="The last two-way contact was {days_since_two_way} ago",
+        measure=either(smallest(_.event_age, where=_.two_way), largest(_.event_age)),
+        label="Days without a two-way contact, since the last or else since the first attempt",
+        words="There has been no two-way contact for {days_since_two_way}",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
@@ -205,10 +218,10 @@ FEATURES = (
     ),
     Feature(
         name="days_since_sponsor_contact",
-        source="touchpoints",
-        measure=smallest(_.event_age, last(730), where=_.two_way & (_.role == "sponsor")),
-        label="Days since a two-way contact with an executive sponsor",
-        words="The last two-way contact with an executive sponsor was {days_since_sponsor_contact} ago",
+        source="contacts",
+        measure=smallest(_SILENT_FOR, where=_HERE & (_.role == "sponsor")),
+        label="Days without contact with an executive sponsor, since the last or else since one is known",
+        words="No executive sponsor has been in touch for {days_since_sponsor_contact}",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
@@ -216,10 +229,10 @@ FEATURES = (
     ),
     Feature(
         name="days_since_champion_contact",
-        source="touchpoints",
-        measure=smallest(_.event_age, last(730), where=_.two_way & (_.role == "champion")),
-        label="Days since a two-way contact with a champion",
-        words="The last two-way contact with a champion was {days_since_champion_contact} ago",
+        source="contacts",
+        measure=smallest(_SILENT_FOR, where=_HERE & (_.role == "champion")),
+        label="Days without contact with a champion, since the last or else since one is known",
+        words="No champion has been in touch for {days_since_champion_contact}",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
@@ -228,7 +241,7 @@ FEATURES = (
     Feature(
         name="two_way_change_90d",
         source="touchpoints",
-        measure=change(of("two_way_90d"), count(between(90, 180), where=_.two_way)),
+        measure=settled(180, change(of("two_way_90d"), count(between(90, 180), where=_.two_way))),
         label="Two-way contacts, change on the 90 days before",
         words="Two-way contacts {two_way_change_90d:fell # on|rose # on|equalled those of} the 90 days before, "
         "{two_way_change_90d:to|to|at} {two_way_90d}",
@@ -263,7 +276,7 @@ FEATURES = (
     Feature(
         name="contacts_dormant_180d",
         source="contacts",
-        measure=count(where=_HERE & (_.met_age.isnull() | (_.met_age > 180))),
+        measure=count(where=_HERE & (_SILENT_FOR > 180)),
         label="Contacts not met in 180 days",
         words="{contacts_dormant_180d} known {contacts_dormant_180d:contact has|contacts have} not been met in 180 "
         "days",

@@ -12,7 +12,7 @@ FEATURES = (
     Feature(
         name="nps_last",
         source="surveys",
-        measure=latest(_.score, where=_NPS & _.score.notnull()),
+        measure=latest(_.score, where=_NPS & _.score.notnull(), by=_.answered_age),
         label="Last NPS answer, of 10",
         words="The last NPS answer was {nps_last} of 10",
         unit=Unit.SCORE,
@@ -45,7 +45,7 @@ FEATURES = (
     Feature(
         name="csat_last",
         source="surveys",
-        measure=latest(_.score, where=(_.kind == "csat") & _.score.notnull()),
+        measure=latest(_.score, where=(_.kind == "csat") & _.score.notnull(), by=_.answered_age),
         label="Last CSAT answer",
         words="The last CSAT answer was {csat_last}",
         unit=Unit.SCORE,
@@ -69,7 +69,7 @@ FEATURES = (
     Feature(
         name="pulse_last",
         source="surveys",
-        measure=latest(_.score, where=(_.kind == "pulse") & _.score.notnull()),
+        measure=latest(_.score, where=(_.kind == "pulse") & _.score.notnull(), by=_.answered_age),
         label="The CSM's own rating",
         words="The CSM last rated the account {pulse_last}",
         unit=Unit.SCORE,
@@ -80,9 +80,10 @@ FEATURES = (
     Feature(
         name="surveys_unanswered_180d",
         source="surveys",
-        measure=count(last(180), where=~_ANSWERED & (_.kind != "pulse")),
-        label="Surveys without an answer in 180 days",
-        words="{surveys_unanswered_180d} {surveys_unanswered_180d:survey|surveys} of the last 180 days got no answer",
+        measure=count(between(14, 180), where=~_ANSWERED & (_.kind != "pulse")),
+        label="Surveys without an answer in 180 days, the last two weeks' aside",
+        words="{surveys_unanswered_180d} {surveys_unanswered_180d:survey|surveys} of the last 180 days, those of the "
+        "last two weeks aside, got no answer",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,

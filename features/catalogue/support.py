@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, largest, last, latest, mean, of, smallest
+from features.measure import between, change, count, either, largest, last, latest, mean, of, settled, smallest
 
 _SEVERE = _.severity.isin(["high", "urgent"])
 
@@ -44,7 +44,7 @@ FEATURES = (
     Feature(
         name="tickets_change_90d",
         source="tickets",
-        measure=change(of("tickets_90d"), of("tickets_90d_before")),
+        measure=settled(180, change(of("tickets_90d"), of("tickets_90d_before"))),
         label="Tickets, change on the 90 days before",
         words="Support tickets {tickets_change_90d:fell #|rose #|stayed the same}, "
         "{tickets_change_90d:{tickets_90d_before} to|{tickets_90d_before} to|at} {tickets_90d} in 90 days",
@@ -89,7 +89,7 @@ FEATURES = (
     Feature(
         name="open_tickets",
         source="tickets",
-        measure=count(where=_.resolved_age.isnull()),
+        measure=count(where=_.open),
         label="Tickets open",
         words="{open_tickets} {open_tickets:ticket is|tickets are} still open",
         unit=Unit.COUNT,
@@ -100,7 +100,7 @@ FEATURES = (
     Feature(
         name="oldest_open_ticket",
         source="tickets",
-        measure=largest(_.event_age, where=_.resolved_age.isnull()),
+        measure=largest(_.event_age, where=_.open),
         label="Age of the oldest open ticket",
         words="The oldest open ticket has waited {oldest_open_ticket}",
         unit=Unit.DAYS,
@@ -111,7 +111,7 @@ FEATURES = (
     Feature(
         name="days_to_resolve_90d",
         source="tickets",
-        measure=mean(_.event_age - _.resolved_age, last(90)),
+        measure=mean(_.resolved_at_after, last(90), where=~_.open),
         label="Days to solve a ticket",
         words="Tickets of the last 90 days took {days_to_resolve_90d} to solve on average",
         unit=Unit.DAYS,
@@ -122,7 +122,7 @@ FEATURES = (
     Feature(
         name="reopened_90d",
         source="tickets",
-        measure=count(last(90), where=_.reopened_age.notnull()),
+        measure=count(where=_.reopened_age <= 90),
         label="Tickets reopened in 90 days",
         words="{reopened_90d} {reopened_90d:ticket was|tickets were} reopened in 90 days",
         unit=Unit.COUNT,
@@ -133,7 +133,7 @@ FEATURES = (
     Feature(
         name="escalated_90d",
         source="tickets",
-        measure=count(last(90), where=_.escalated_age.notnull()),
+        measure=count(where=_.escalated_age <= 90),
         label="Tickets escalated in 90 days",
         words="{escalated_90d} {escalated_90d:ticket was|tickets were} escalated in 90 days",
         unit=Unit.COUNT,
@@ -144,7 +144,7 @@ FEATURES = (
     Feature(
         name="last_ticket_rating",
         source="tickets",
-        measure=latest(_.rating, where=_.rating.notnull()),
+        measure=latest(_.rating, where=_.rating.notnull(), by=_.rated_age),
         label="Last ticket rating, of 5",
         words="The last rated ticket got {last_ticket_rating} of 5",
         unit=Unit.SCORE,
@@ -177,9 +177,9 @@ FEATURES = (
     Feature(
         name="first_response_days_90d",
         source="tickets",
-        measure=mean(_.event_age - _.first_response_age, last(90)),
-        label="Days to the first response",
-        words="Tickets of the last 90 days waited {first_response_days_90d} for a first response on average",
+        measure=mean(_.first_response_at_after.fill_null(_.event_age), last(90)),
+        label="Days to the first response, or until today without one",
+        words="Tickets of the last 90 days have waited {first_response_days_90d} for a first response on average",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,
@@ -188,19 +188,21 @@ FEATURES = (
     Feature(
         name="severe_rise_28d",
         source="tickets",
-        measure=count(last(28), where=_SEVERE) - count(between(28, 112), where=_SEVERE) / 3,
+        measure=settled(112, either(count(last(28), where=_SEVERE) - count(between(28, 112), where=_SEVERE) / 3, 0)),
         label="High or urgent tickets in four weeks, against the account's own twelve weeks before",
         words="High or urgent tickets in the last four weeks were "
         "{severe_rise_28d:# fewer than|# more than|as many as} in a usual four",
         unit=Unit.SCORE,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="resolve_change_90d",
         source="tickets",
-        measure=change(of("days_to_resolve_90d"), mean(_.event_age - _.resolved_age, between(90, 180))),
+        measure=settled(
+            180, change(of("days_to_resolve_90d"), mean(_.resolved_at_after, between(90, 180), where=~_.open))
+        ),
         label="Days to solve a ticket, change on the 90 days before",
         words="The time to solve a ticket {resolve_change_90d:fell # on|rose # on|equalled that of} the 90 days before",
         unit=Unit.PERCENT,
@@ -211,7 +213,7 @@ FEATURES = (
     Feature(
         name="reopened_share_90d",
         source="tickets",
-        measure=of("reopened_90d") / of("tickets_90d"),
+        measure=count(last(90), where=_.reopened_age.notnull()) / of("tickets_90d"),
         label="Share of tickets reopened in 90 days",
         words="{reopened_share_90d} of the tickets of the last 90 days had to be reopened",
         unit=Unit.PERCENT,

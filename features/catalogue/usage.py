@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, distinct, last, of, smallest, total
+from features.measure import between, change, distinct, last, of, settled, smallest, total
 
 FEATURES = (
     Feature(
@@ -55,7 +55,7 @@ FEATURES = (
     Feature(
         name="active_users_change_4w",
         source="usage",
-        measure=change(of("active_users_7d"), of("active_users_7d_before")),
+        measure=settled(35, change(of("active_users_7d"), of("active_users_7d_before"))),
         label="Weekly active users, change in four weeks",
         words="Weekly active users {active_users_change_4w:fell #|rose #|stayed the same} in four weeks, "
         "{active_users_change_4w:{active_users_7d_before} to|{active_users_7d_before} to|at} {active_users_7d}",
@@ -67,7 +67,7 @@ FEATURES = (
     Feature(
         name="active_users_change_8w",
         source="usage",
-        measure=change(of("active_users_28d"), of("active_users_28d_before")),
+        measure=settled(56, change(of("active_users_28d"), of("active_users_28d_before"))),
         label="Monthly active users, change on the four weeks before",
         words="Monthly active users {active_users_change_8w:fell #|rose #|stayed the same}, "
         "{active_users_change_8w:{active_users_28d_before} to|{active_users_28d_before} to|at} {active_users_28d}",
@@ -123,7 +123,7 @@ FEATURES = (
     Feature(
         name="events_change_16w",
         source="usage",
-        measure=change(of("events_28d"), of("events_84d_before")),
+        measure=settled(112, change(of("events_28d"), of("events_84d_before"))),
         label="Product events, change against the account's own twelve weeks before",
         words="Use of the product {events_change_16w:fell # against|rose # against|equalled that of} the account's "
         "own twelve weeks before",

@@ -71,7 +71,7 @@ def test_usage_is_counted_by_window_and_against_the_account_s_own_past(tmp_path:
                a          | -113d     | u7      | older   | north | 99
                b          | -200d     | u1      | export  | north | 1"""
     names = closure("active_users_change_8w", "events_change_16w", "active_users_7d", "active_days_28d", "new_teams")
-    names |= pick("days_since_use", "features_28d", "features_84d_before", "usage_rows_28d")
+    names |= pick("teams_28d", "days_since_use", "features_28d", "features_84d_before", "usage_rows_28d")
     seen = looks(tmp_path, names, usage=usage, ids="a b none")
     assert seen["a"]["active_users_7d"] == 2
     assert seen["a"]["active_users_28d"] == 4
@@ -142,7 +142,7 @@ def test_tickets_are_counted_open_until_they_are_known_to_be_solved(tmp_path: Pa
         "days_to_resolve_90d",
     )
     names += ("escalated_90d", "last_ticket_rating", "tickets_90d", "tickets_90d_before", "tickets_change_90d")
-    seen = looks(tmp_path, pick(*names), tickets=tickets)
+    seen = looks(tmp_path, closure(*names), tickets=tickets)
     assert [seen["a"][name] for name in names] == [2, 2, 2, 40, 10, 1, 2, 3, 1, 2]
     assert [seen["b"][name] for name in names] == [0, 0, 0, None, None, 0, None, 0, 0, None]
 
@@ -164,7 +164,7 @@ def test_surveys_tell_the_last_answer_the_year_s_mean_and_silence(tmp_path: Path
     )
     names += ("surveys_answered_180d",)
     seen = looks(tmp_path, pick(*names), surveys=surveys)
-    assert [seen["a"][name] for name in names] == [5, 7, -2, 2, 2, pytest.approx(1 / 3), 1]
+    assert [seen["a"][name] for name in names] == [5, 7, -2, 2, 1, 0.5, 1]
     assert [seen["b"][name] for name in names] == [None, None, None, None, 0, None, 0]
 
 
@@ -329,7 +329,7 @@ def test_a_peak_is_the_largest_sum_of_one_value(tmp_path: Path) -> None:
 
 
 def test_roots_and_conditions_are_null_where_they_say_nothing(tmp_path: Path) -> None:
-    usage = "account_id | event_at | quantity\n a | -1d | 4\n a | -9d | 5\n b | -9d | 0"
+    usage = "account_id | event_at | quantity\n a | -1d | 4\n a | -9d | 5\n b | -9d | 1"
     rows = count()
     features = made(
         two=root(total(_.quantity, last(7))),
@@ -368,25 +368,27 @@ def test_what_another_source_tells_is_unknown_without_that_source_or_its_columns
     blind = blind_features(warehouse)
     assert blind["contacts_dormant_180d"] == "contacts.met_age"  # nobody says who attended
     assert blind["critical_events_28d"] == "usage"
-    assert "days_since_sponsor_contact" not in blind
-    assert blind_on(warehouse, day(8), pick("days_since_sponsor_contact")) == {"days_since_sponsor_contact"}
+    assert blind["roles_met_180d"] == "touchpoints.attended"
+    assert "surveys_unanswered_180d" in blind
+    assert "days_since_two_way" not in blind
+    assert blind_on(warehouse, day(10), pick("contacts_here")) == {"contacts_here"}
     warehouse.close()
     without_role = {**tables, "contacts": tables["contacts"].replace("role", "title")}
     warehouse = opened(world(**without_role), tmp_path / "without")
-    assert blind_features(warehouse)["days_since_sponsor_contact"] == "touchpoints.role"
+    assert blind_features(warehouse)["roles_met_180d"] == "touchpoints.attended, touchpoints.role"
 
 
 def test_nothing_is_told_by_rows_that_were_not_known_yet(tmp_path: Path) -> None:
     """Contacts were known of, but not yet of this one: its role is unknown, so it is no sponsor that was met."""
-    touchpoints = """touchpoint_id | account_id | event_at | contact_id | two_way
-                     1             | a          | -3d      | p          | yes
-                     2             | b          | -3d      | q          | yes
-                     3             | b          | -5d      | p          | yes"""
+    touchpoints = """touchpoint_id | account_id | event_at | contact_id | two_way | attended
+                     1             | a          | -3d      | p          | yes     |
+                     2             | b          | -3d      | q          | yes     |
+                     3             | b          | -5d      | p          | yes     |"""
     contacts = """contact_id | account_id | event_at | known_at | role
                   p          | a          | -90d     |          | sponsor
                   q          | b          | -90d     | +0d      | sponsor"""
-    seen = looks(tmp_path, pick("days_since_sponsor_contact"), touchpoints=touchpoints, contacts=contacts)
-    assert [seen[one]["days_since_sponsor_contact"] for one in "ab"] == [3, None]
+    seen = looks(tmp_path, pick("roles_met_180d"), touchpoints=touchpoints, contacts=contacts)
+    assert [seen[one]["roles_met_180d"] for one in "ab"] == [1, 0]
 
 
 def test_a_feature_that_nobody_can_have_is_unknown_for_all_and_says_what_is_missing(tmp_path: Path) -> None:
