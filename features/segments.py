@@ -93,7 +93,7 @@ def segment_of(row: Mapping[str, object], limits: Thresholds | None = None) -> S
     return Segment(
         size=size,
         value_tier="high" if high else "medium" if medium else "low",
-        motion=limits.motion[size],  # type: ignore[index]  # SOURCES allows the three sizes only
+        motion=limits.motion[size],  # type: ignore[index]  # SOURCES and the API let through the three sizes only
         stage=stage,
         stage_days=None if since is None or not is_known(row.get("tenure_days")) else int(tenure - since),
     )

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from features.feature import Reason, Unit, spoken
 from features.segments import SIZES
@@ -193,6 +194,7 @@ _TEMPLATES.filters |= {function.__name__: function for function in (*_SAID, chan
 _TEMPLATES.globals |= {"little_data": LITTLE_DATA, "stale_days": STALE_DAYS, "context": Reason.CONTEXT}
 _TEMPLATES.globals |= {"sizes": SIZES, "tiers": TIERS, "outcomes": OUTCOMES, "sorts": SORTS}
 _TEMPLATES.globals |= {"width": SPARK_WIDTH, "height": SPARK_HEIGHT}
+_FILES = StaticFiles(directory=HERE / "static")
 
 
 def _page(template: str, code: int = 200, **content: object) -> HTMLResponse:
@@ -256,5 +258,11 @@ def page_routes(
     return [
         Route("/", book, name="book"),
         Route("/accounts/{account_id:path}", account, name="account"),
-        Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
+        Mount("/static", _static, name="static"),
     ]
+
+
+async def _static(scope: Scope, receive: Receive, send: Send) -> None:
+    """The style sheet and the icon, always whole: what a header asks in part is refused in words of its own."""
+    headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
+    await _FILES({**scope, "headers": headers}, receive, send)

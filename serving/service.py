@@ -5,8 +5,10 @@ Hot routes live in the mounted app, where a request costs half of what a BentoML
 
 import gc
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
@@ -18,9 +20,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from serving.access import COOKIE, access_key, admits, is_open, presented
-from serving.api import Refused, api_routes, error_response
+from serving.api import api_routes, error_response
+from serving.asked import MOST_SHOWN, Refused, content
 from serving.ledger import open_ledger
 from serving.page import error_page, key_page, page_routes
 from serving.playbooks import load_playbooks
@@ -28,46 +32,67 @@ from serving.shelf import BadCursor, Shelf
 from serving.tiers import load_tiers
 from training.model import Model
 from training.outcomes import OUTCOMES
-from training.registry import champion
+from training.registry import champion, champion_file
 
+PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
+CARD = "card.md"
 _CODES = {400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+_MOST_KEY_BYTES = 10_000
 
 
 def application(home: Path) -> Starlette:
     """The API and the pages over the ledger and the champions under `home`."""
     playbooks, tiers = load_playbooks(), load_tiers()
     models: dict[str, Model] = {name: model for name in OUTCOMES if (model := champion(home, name)) is not None}
+    cards = {name: card.decode(errors="replace") for name in models if (card := champion_file(home, name, CARD))}
     shelf = Shelf(open_ledger(home))
     shelf.run()
     key = access_key(home)
 
     async def enter(request: Request) -> Response:
-        async with request.form(max_files=0, max_fields=4) as form:
-            shown = str(form.get("key", "")).strip()
-        if not admits(key, shown):
+        form = parse_qs((await content(request, _MOST_KEY_BYTES)).decode(errors="replace"))
+        if not admits(key, form.get("key", [""])[0].strip()):
             return key_page("That key does not open this service. `tenure serve` prints the address that holds it.")
         return _let_in("/", key)
 
-    async def refused(_: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        return error_response(error.status, error.code, error.message, error.details)
+        return _in_words(request, error.status, error.code, error.message, error.details)
 
     async def bad_cursor(request: Request, error: Exception) -> Response:
         return _in_words(request, 422, "bad_cursor", str(error))
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _in_words(request, error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail))
+        status = error.status_code
+        told = _told(request, status, error.headers or {}) or error.detail
+        return _in_words(request, status, _CODES.get(status, "refused"), told, headers=error.headers)
+
+    async def internal(request: Request, _: Exception) -> Response:
+        """What nobody foresaw: it is raised again once this has been answered, so that the log has the traceback."""
+        told = "expected to answer this, found a fault of the service; its log says more, whoever runs it can mend it"
+        return _in_words(request, 500, "internal", told)
 
     return Starlette(
         routes=[
             Route("/key", enter, methods=["POST"]),
-            *api_routes(shelf, models, playbooks, tiers),
+            *api_routes(shelf, models, cards, playbooks, tiers),
             *page_routes(shelf, playbooks),
+            *(Route(path, _probe, methods=["GET"]) for path in PROBES),
         ],
         middleware=[Middleware(_Gate, key=key)],
-        exception_handlers={Refused: refused, BadCursor: bad_cursor, HTTPException: http_error},
+        exception_handlers={
+            Refused: refused,
+            BadCursor: bad_cursor,
+            HTTPException: http_error,
+            Exception: internal,
+        },
     )
+
+
+async def _probe(_: Request) -> Response:
+    """Answers where BentoML does not; the route is there to refuse other methods than its own."""
+    return Response()
 
 
 class _Gate:
@@ -110,25 +135,76 @@ def _let_in(path: str, key: str) -> Response:
 
 
 def _wants_page(request: Request) -> bool:
-    return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
+    path: str = request.scope["path"]
+    return not path.startswith(("/v1/", *PROBES)) and "text/html" in request.headers.get("accept", "")
 
 
-def _in_words(request: Request, status: int, code: str, message: str) -> JSONResponse | HTMLResponse:
+def _told(request: Request, status: int, headers: Mapping[str, str]) -> str | None:
+    """What was expected where a path or a method is none of ours, what was found, what to do."""
+    path = request.scope["path"][:MOST_SHOWN]
+    if status == 404:
+        return f"expected the address of a page or a route under /v1, found {path}; check how it is written"
+    if status == 405:
+        allowed = " or ".join(sorted(headers.get("Allow", "another method").split(", ")))
+        return f"expected {allowed} at {path}, found {request.method[:MOST_SHOWN]}; ask in that way"
+    return None
+
+
+def _in_words(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    details: list[Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse | HTMLResponse:
     if _wants_page(request):
-        return error_page(status, "This cannot be shown", message)
-    return error_response(status, code, message)
+        page = error_page(status, "This cannot be shown", f"{message[:1].upper()}{message[1:]}.")
+        page.headers.update(headers or {})
+        return page
+    return error_response(status, code, message, details, headers)
 
 
 class _Everywhere:
-    """BentoML answers the probes; all else is the mounted app's, and nothing of BentoML's is reachable beside it."""
+    """BentoML answers the probes; all else is the mounted app's, and nothing of BentoML's is reachable beside it.
+
+    2026-11-26: BentoML lets nobody in before its own tracing and log; the start of the whole app, which passes here
+    before any request, is the one moment to lay `_Readable` around them.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.mounted = application(Path(os.environ.get("TENURE_HOME", ".tenure")))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        probe = scope["type"] != "http" or scope["path"] in ("/livez", "/readyz", "/healthz", "/metrics")
-        await (self.app if probe else self.mounted)(scope, receive, send)
+        if scope["type"] == "lifespan":
+            scope["app"].middleware_stack = _Readable(scope["app"].middleware_stack)
+        if scope["type"] == "websocket":
+            told = "expected a request of HTTP, found the opening of a WebSocket; there are none here"
+            await WebSocket(scope, receive, send).send_denial_response(error_response(400, "malformed", told))
+            return
+        ours = scope["type"] == "http" and not (scope["path"] in PROBES and scope["method"] in ("GET", "HEAD"))
+        await (self.mounted if ours else self.app)(scope, receive, send)
+
+
+class _Readable:
+    """Makes every header UTF-8, before BentoML's tracing and log read them: they fail at any other byte."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            scope["headers"] = [(name, _utf8(value)) for name, value in scope["headers"]]
+        await self.app(scope, receive, send)
+
+
+def _utf8(value: bytes) -> bytes:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").encode()
+    return value
 
 
 @bentoml.service(name="tenure", traffic={"timeout": 30}, metrics={"enabled": True}, workers=1)

@@ -117,6 +117,25 @@ def test_probes_answer_without_a_key(service: Served, path: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics"])
+def test_probes_refuse_other_methods_in_the_one_shape(service: Served, path: str) -> None:
+    status, text = service.ask(path, {})
+    assert (status, json.loads(text)["error"]["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Host", "User-Agent", "Accept", "Content-Type", "traceparent", "tracestate"])
+def test_a_header_of_any_bytes_breaks_nothing(service: Served, name: str) -> None:
+    headers = {"Host": b"x", "X-API-Key": service.key.encode()} | {name: b"\xff\\x"}
+    sent = b"".join(b"%s: %s\r\n" % (one.encode(), value) for one, value in headers.items())
+    with socket.create_connection(("127.0.0.1", int(service.address.rpartition(":")[2])), timeout=20) as line:
+        line.sendall(b"GET /v1/book?limit=1 HTTP/1.1\r\nConnection: close\r\n" + sent + b"\r\n")
+        answer = line.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["briefs"]
+
+
+@pytest.mark.slow
 def test_all_else_asks_for_the_key(service: Served) -> None:
     for path in ("/v1/book", "/", "/docs.json", "/bentoml/ping", "/v1/score"):
         status, text = service.ask(path)
