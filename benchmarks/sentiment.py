@@ -7,6 +7,9 @@ count as neutral. Both halves and the lexicon have one author, which flatters th
 were written after the lexicon was frozen, in words chosen to be unlike it: they show how little is left when nobody's
 wording is known. Expect a company's own comments somewhere between the two.
 
+The phrases of `intent_phrases.csv` beside them brush an intent or state it: denied, in doubt, past, asked, somebody
+else's, about another thing. They were worded before the rules that tell these apart, then put into halves at random.
+
 Then come learning curves: how well a promoter's comment is told from a detractor's (AUC) by plain VADER, by the
 lexicon, by a head learnt from n comments, and by lexicon and head together, as `features/sentiment.py` combines
 them. What is held out is the end of each list, without the comments whose very text stands in its beginning; each n
@@ -45,6 +48,7 @@ from features.simulation import simulate  # noqa: E402
 from features.simulation.phrases import CLOSINGS  # noqa: E402
 
 PHRASES = ROOT / "tests" / "features" / "sentiment_phrases.csv"
+INTENT_PHRASES = PHRASES.with_name("intent_phrases.csv")
 CLASSES = ("negative", "neutral", "positive")
 SIZES = (50, 100, 200, 400, 800, 1600, 3200)
 DRAWS = 10
@@ -64,7 +68,11 @@ def best_band(scores: "pd.Series[float]", truth: "pd.Series[str]") -> float:
 
 def precision_recall(said: "pd.Series[bool]", true: "pd.Series[bool]") -> str:
     """Both shares in percent with their counts, as `precision (right/said) recall (right/true)`."""
-    right, all_said, all_true = int((said & true).sum()), int(said.sum()), int(true.sum())
+    return shares(int((said & true).sum()), int(said.sum()), int(true.sum()))
+
+
+def shares(right: int, all_said: int, all_true: int) -> str:
+    """The text of `precision_recall`, from its counts."""
     precision = f"{100 * right / all_said:5.1f} %" if all_said else "    - %"
     return f"{precision} ({right}/{all_said})".ljust(18) + f"{100 * right / all_true:5.1f} % ({right}/{all_true})"
 
@@ -78,12 +86,16 @@ def report_moods(name: str, scores: "pd.Series[float]", band: float, truth: "pd.
 
 
 def report_intents(found: pd.DataFrame, truth: "pd.Series[str]") -> None:
-    """Prints precision and recall of each intent."""
+    """Prints precision and recall of each intent and of all together."""
     print("\nintents (plain VADER has none)")
+    counts = np.zeros(3, dtype=int)
     for intent in INTENTS:
         true = truth.str.split(";").map(lambda stated, intent=intent: intent in stated)
         said = found[intent].fillna(False).astype(bool)
+        counts += [(said & true).sum(), said.sum(), true.sum()]
         print(f"  {intent:<10} precision, recall  {precision_recall(said, true)}")
+    right, all_said, all_true = counts.tolist()
+    print(f"  {'together':<10} precision, recall  {shares(right, all_said, all_true)}")
 
 
 def report_speed(texts: Sequence[str]) -> None:
@@ -182,10 +194,9 @@ def report_choice(lists: dict[str, pd.DataFrame], tickets: "pd.Series[str]", tun
                 patch.object(sentiment, "BESIDE", beside),
             ):
                 heads = [learnt(first.sample(min(400, len(first)), random_state=seed)) for seed in range(3)]
-                auc = np.mean([roc_auc_score(last["good"], together(last["comment"], one)) for one in heads])
-                right = np.mean(
-                    [(moods(together(tune["text"], one), 0.2) == tune["sentiment"]).mean() for one in heads]
-                )
+                auc = float(np.mean([roc_auc_score(last["good"], together(last["comment"], one)) for one in heads]))
+                rights = [(moods(together(tune["text"], one), 0.2) == tune["sentiment"]).mean() for one in heads]
+                right = float(np.mean(rights))
                 heard = np.mean([roc_auc_score(annoyed[told.index], -together(told, one)) for one in heads])
             print(
                 f"  {name:<12} STRENGTH {strength:>4g} CAUTION {caution} BESIDE {beside:4g}: comments, AUC {auc:.3f}; "
@@ -210,6 +221,17 @@ def report_phrases(half: str | None, phrases: pd.DataFrame) -> None:
         report_intents(found.loc[shown.index], shown["intents"])
 
 
+def report_stated(half: str) -> None:
+    """Prints how the phrases about intents of one half are read."""
+    phrases = pd.read_csv(INTENT_PHRASES, keep_default_na=False)
+    phrases = phrases[phrases["half"] == half]
+    found = read_all(phrases["text"])
+    print(f"\n=== lexicon {LEXICON_VERSION}, phrases about intents, {half}: {len(phrases)} phrases")
+    right = (moods(found["sentiment"], 0.2) == phrases["sentiment"]).mean()
+    print(f"mood, neutral within 0.20: accuracy {100 * right:.1f} %")
+    report_intents(found, phrases["intents"])
+
+
 def main() -> None:
     """Reads the phrases, chooses the bands on one half and reports the other; then the learning curves."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -220,6 +242,8 @@ def main() -> None:
     phrases = pd.read_csv(PHRASES, keep_default_na=False)
     if not asked.choose:
         report_phrases(asked.half, phrases)
+        if asked.half != "hard":
+            report_stated(asked.half or "test")
         report_speed(list(phrases.loc[phrases["half"] == "tune", "text"]))
     if asked.half:
         return

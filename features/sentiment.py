@@ -39,6 +39,7 @@ SENTENCES, REMEMBERED = 50_000, 200  # how many sentences are remembered, and up
 SOFTENING = 15.0  # VADER's alpha: a sum of valences s becomes s / sqrt(s * s + alpha)
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_CLAUSE = re.compile(r"[,;] | but ", re.IGNORECASE)
 _COMMA, _PAUSE = re.compile(r"[,;] "), " - - - "
 """A comma, and what VADER is given for it: there a denial reaches three words on, whatever stands between."""
 
@@ -186,32 +187,50 @@ def _heard(sentence: str) -> tuple[float, frozenset[str]]:
 def _listen(sentence: str) -> tuple[float, frozenset[str]]:
     """The valence of one sentence and the intents that it states."""
     words, low = lexicon(), folded(sentence)
-    stated = frozenset(name for name, intent in words.intents.items() if _states(intent, sentence, low, words))
+    stated = frozenset(name for name, intent in words.intents.items() if _states(intent, low, words))
     return _valence(sentence, low, words), stated
 
 
-def _states(intent: Intent, sentence: str, low: str, lexicon: Lexicon) -> bool:
-    said = any(not _denied(sentence[: said.start()], lexicon) for said in intent.says.finditer(low))
+def _states(intent: Intent, low: str, lexicon: Lexicon) -> bool:
+    said = any(not _taken_back(low, place.start(), place.end(), intent, lexicon) for place in intent.says.finditer(low))
     return said and not intent.unless.search(low)
 
 
-def _denied(before: str, lexicon: Lexicon) -> bool:
-    """Whether the words before a pattern deny it: a negation close by, in the same clause."""
-    clause = lexicon.affirms.sub(" ", before)
-    clause = lexicon.breaks.split(clause)[-1]
-    return lexicon.denies.search(" ".join(clause.split()[-NEAR:])) is not None
+def _taken_back(low: str, start: int, end: int, intent: Intent, lexicon: Lexicon) -> bool:
+    """Whether a pattern's clause says that it is meant otherwise, or the words close before it deny it."""
+    clause = lexicon.breaks.split(low[:start])[-1].lstrip()
+    if intent.not_after.search(clause + low[start:end]):
+        return True
+    begun = low[:start] + low[start:end].split(maxsplit=1)[0]
+    cut = max((place.end() for ends in (lexicon.breaks, lexicon.opens) for place in ends.finditer(begun)), default=0)
+    near = lexicon.affirms.sub(" ", low[cut:start]).split()[-NEAR:]
+    return lexicon.denies.search(" ".join(near)) is not None
 
 
 def _valence(sentence: str, low: str, lexicon: Lexicon) -> float:
-    """The sum of the valences of one sentence, as VADER weighs them: with negation, emphasis and contrast."""
-    joined = _joined(sentence, low, lexicon)
+    """The sum of the valences of one sentence: what is not so weighs otherwise, a question for facts little."""
+    if any(pattern.search(low) for pattern, _ in lexicon.unreal):
+        total = sum(_weight(part, lexicon) * _weighed(part, lexicon) for part in _CLAUSE.split(sentence))
+    else:
+        total = _weighed(sentence, lexicon)
+    is_enquiry = low.rstrip().endswith("?") and lexicon.enquiry.match(low)
+    return total * lexicon.enquiry_weight if is_enquiry else total
+
+
+def _weight(part: str, lexicon: Lexicon) -> float:
+    low = folded(part)
+    return next((weight for pattern, weight in lexicon.unreal if pattern.search(low)), 1.0)
+
+
+def _weighed(part: str, lexicon: Lexicon) -> float:
+    """The sum of the valences of the words as VADER weighs them: with negation, emphasis and contrast."""
+    joined = _joined(part, folded(part), lexicon)
+    joined = lexicon.rewords.sub(lambda found: lexicon.reworded[found[0].lower()], joined)
     if joined.isascii() and not _has_valence(joined):
         return 0.0
     compound = float(_analyzer().polarity_scores(_COMMA.sub(_PAUSE, joined))["compound"])
     compound = max(-0.9999, min(0.9999, compound))
-    total = compound * math.sqrt(SOFTENING / (1 - compound * compound))
-    is_enquiry = low.rstrip().endswith("?") and lexicon.enquiry.match(low)
-    return total * lexicon.enquiry_weight if is_enquiry else total
+    return compound * math.sqrt(SOFTENING / (1 - compound * compound))
 
 
 def _joined(sentence: str, low: str, lexicon: Lexicon) -> str:

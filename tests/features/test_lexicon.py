@@ -9,12 +9,21 @@ version = "1"
 [[valence]]
 value = -2
 terms = ["outage", "went dark"]
+[[reworded]]
+to = "not"
+terms = ["no longer"]
+[[unreal]]
+weight = -0.5
+patterns = ["used to"]
 [classes]
 seat = "seats?"
+paid = "paid <seat>"
 [negation]
 words = ["not"]
 affirms = ["not only"]
 breaks = ["but"]
+opens = ["we"]
+carries = ["think"]
 [enquiry]
 weight = 0.5
 opens = ["how"]
@@ -29,6 +38,28 @@ def test_a_whole_lexicon_is_accepted() -> None:
     parsed = parse_lexicon(WHOLE)
     assert parsed.terms == {"outage": -2.0, "went_dark": -2.0}
     assert parsed.intents["renew"].says.search("renew seats")
+    assert parsed.reworded == {"no longer": "not"}
+    assert [(pattern.search("it used to work") is not None, weight) for pattern, weight in parsed.unreal] == [
+        (True, -0.5)
+    ]
+
+
+def test_a_class_may_quote_one_above_it() -> None:
+    parsed = parse_lexicon(WHOLE.replace('"renew <seat>"', '"renew <paid>"'))
+    assert parsed.intents["renew"].says.search("renew paid seats")
+    with pytest.raises(LexiconError, match=r"classes\.seat: 'seats <paid>' quotes the unknown class <paid>"):
+        parse_lexicon(WHOLE.replace('seat = "seats?"', 'seat = "seats <paid>"'))
+
+
+@pytest.mark.parametrize(("said", "opens"), [("not that we go", True), ("i do not think we go", False), ("owe", False)])
+def test_a_clause_opens_unless_the_denial_is_carried_on(said: str, opens: bool) -> None:
+    assert (parse_lexicon(WHOLE).opens.search(said) is not None) is opens
+
+
+def test_what_an_intent_may_not_stand_after_is_optional() -> None:
+    parsed = parse_lexicon(WHOLE + 'not_after = ["almost"]\n')
+    assert parsed.intents["more_seats"].not_after.search("we almost renew")
+    assert not parsed.intents["renew"].not_after.search("we almost renew")
 
 
 def test_every_fault_of_a_lexicon_is_told_at_once() -> None:
@@ -42,6 +73,9 @@ def test_every_fault_of_a_lexicon_is_told_at_once() -> None:
         .replace('english = "the is"', "")
         .replace('"cancel <seat>"', '"(cancel", "a <chair>"')
         .replace("[intents.renew]", "[intents.rejoice]")
+        .replace('to = "not"', "to = 1")
+        .replace("weight = -0.5", "weight = -5")
+        .replace('carries = ["think"]', "")
     )
     with pytest.raises(LexiconError) as caught:
         parse_lexicon(faulty)
@@ -54,6 +88,9 @@ def test_every_fault_of_a_lexicon_is_told_at_once() -> None:
         "'outage' is given 2 times",
         "'Loud' must be in lower case",
         "classes.seat: expected a text, found 3",
+        "reworded[1].to: expected a text, found 1",
+        "unreal[1].weight: expected a number from -1 to 1, found -5",
+        "negation.carries: expected a list of texts, found None",
         "negation.words: expected a list of texts, found [1]",
         "enquiry.weight: expected a number from 0 to 1, found nan",
         "language.english: expected a text, found None",

@@ -88,6 +88,28 @@ def test_a_denial_of_something_else_does_not_deny(text: str, intent: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "mood"),
+    [
+        ("The search used to be great.", -1),
+        ("I wish the export were as good.", -1),
+        ("It would be nice if the report was correct.", -1),
+        ("This could have been a great tool.", -1),
+        ("Couldn't be more annoyed.", -1),
+        ("I could not be less impressed.", -1),
+        ("It was great until the last release.", -1),
+        ("Couldn't be more pleased.", 1),
+        ("I no longer get any errors.", 1),
+        ("It used to be slow, now it is a joy.", 1),
+        ("It would be great if you could add a dark theme.", 0),
+        ("I wish you a great weekend.", 1),
+    ],
+)
+def test_what_is_not_so_is_no_praise_and_no_blame(text: str, mood: int) -> None:
+    found = judged(text).sentiment
+    assert (found >= BAND) - (found <= -BAND) == mood, found
+
+
+@pytest.mark.parametrize(
     "text", ["Please cancel tomorrow's meeting.", "When is our renewal date?", "How do I cancel an invitation?"]
 )
 def test_everyday_requests_state_nothing(text: str) -> None:
@@ -152,7 +174,18 @@ def test_any_text_does_no_harm(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["The outage was terrible. ", "terrible ", "please cancel the ", "<a ", "\n>", "x", "& "]
+    "piece",
+    [
+        "The outage was terrible. ",
+        "terrible ",
+        "please cancel the ",
+        "cancel all of our ",
+        "would be so if ",
+        "<a ",
+        "\n>",
+        "x",
+        "& ",
+    ],
 )
 def test_a_comment_of_100_kb_is_read_in_bounded_time(piece: str) -> None:
     text = (piece * 100_000)[:100_000]
