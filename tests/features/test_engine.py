@@ -133,8 +133,13 @@ def test_ids_that_a_gap_made_floats_are_read_alike_in_a_database(tmp_path: Path,
     folder = written(tables, tmp_path / "tables")
     for location in (str(folder), load_postgres(another_database(postgres, "ids"), folder)):
         warehouse = open_warehouse(location, loaded_on=LOADED_ON)
-        found = cells(warehouse, "touchpoints")["contact_id"]
-        assert [*found[:3], *found[4:].isna()] == ["17", "20000000", "2.5", True]
+        assert sorted(cells(warehouse, "touchpoints")["contact_id"].fillna("")) == [
+            "",
+            "17",
+            "2.5",
+            "20000000",
+            "3e+20",
+        ]
         warehouse.close()
 
 
