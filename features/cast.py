@@ -14,8 +14,24 @@ def _try_time(text): ...  # type: ignore[no-untyped-def]
 def _try_number(text): ...  # type: ignore[no-untyped-def]
 
 
+BEYOND = 1e300
+"""A number from here on, and what is no number, is none."""
+
 _ISO = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T].*)?$"
 _DECIMAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+
+
+_LONGEST = 9 * 10**18
+"""An integer up to here has a type on every engine."""
+
+
+def read_id(cell: ir.Value) -> ir.StringValue:
+    """An id as text; of an integer that an empty cell beside it made a float, 17.0, the integer's."""
+    text = cell.cast("string").nullif("")
+    if not (cell.type().is_floating() or cell.type().is_decimal()):
+        return text
+    whole = ibis.cases((cell.abs() < _LONGEST, cell)).cast("int64")
+    return ibis.cases((whole == cell, whole.cast("string")), (cell.abs() < BEYOND, text))
 
 
 def read_time(engine: Engine, text: ir.StringValue) -> ir.TimestampValue:

@@ -9,15 +9,12 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.expr.datatypes import DataType
 
-from features.cast import read_number, read_time
+from features.cast import BEYOND, read_id, read_number, read_time
 from features.engine import Engine
 from features.source import TYPES, Column, Kind, Source
 
 _FIRST, _LAST = ibis.timestamp("0001-01-01"), ibis.timestamp("9999-12-31 23:59:59")
 """What lies beyond, such as a database's `infinity`, is no date."""
-
-_BEYOND = 1e300
-"""A number from here on, and what is no number, is none."""
 
 UNKNOWN_ACCOUNT = "unknown account"
 PREMATURE = "in the future at load time"
@@ -180,8 +177,10 @@ def _cast(engine: Engine, cell: ir.Value, column: Column) -> ir.Value:
         case Kind.NUMBER:
             number = cell.cast("float64") if stored.is_numeric() else read_number(engine, cell.cast("string"))
             # On PostgreSQL a not-a-number equals itself and exceeds all others.
-            return ibis.cases((number.abs() < _BEYOND, number))
-        case _:
+            return ibis.cases((number.abs() < BEYOND, number))
+        case Kind.ID:
+            return read_id(cell)
+        case Kind.TEXT:
             return cell.cast("string").nullif("")
 
 

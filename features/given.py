@@ -1,7 +1,7 @@
 """What a location holds, by source and before any check: relations as handed over, mapped where a mapping says how."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 
 from features.engine import SERVED, Engine, EngineError, embedded, first_line, served, without_password
 from features.mapping import MappedSource, read_mapping
-from features.source import Source
+from features.source import Kind, Source
 from features.sources import SOURCES
 
 ENDINGS = (".parquet", ".csv")
@@ -90,12 +90,21 @@ def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
     for name, files in found.items():
         if files:
             by_name = {str(file.relative_to(folder)): file for file in files}
-            given[name] = Given(_read_files(engine, name, files), by_name, partial(_some, engine, name, by_name))
+            rows = _read_files(engine, name, files)
+            given[name] = Given(rows, by_name, partial(_some, engine, name, by_name, rows.schema()))
     return given
 
 
-def _some(engine: Engine, name: str, files: Mapping[str, Path], wanted: list[str]) -> ir.Table:
-    return _read_files(engine, f"some_{name}", [files[one] for one in wanted])
+def _some(engine: Engine, name: str, files: Mapping[str, Path], schema: ibis.Schema, wanted: list[str]) -> ir.Table:
+    """The rows of some files, with the columns that all files have together, and their types."""
+    rows = _read_files(engine, f"some_{name}", [files[one] for one in wanted])
+    own = {column.lower(): rows[column] for column in rows.columns}
+    return rows.select(
+        **{
+            column: own[column.lower()].cast(kind) if column.lower() in own else ibis.null(kind)
+            for column, kind in schema.items()
+        }
+    )
 
 
 def _read_files(engine: Engine, name: str, files: list[Path]) -> ir.Table:
@@ -118,7 +127,36 @@ def _in_database(engine: Engine, path: Path) -> dict[str, Given]:
     for name in names:  # a view, so that a mapping's SQL can say the plain name
         relation = '"' + name.replace('"', '""') + '"'
         engine.connection.raw_sql(f"CREATE VIEW {relation} AS FROM given.main.{relation}")
-    return {name: Given(engine.connection.table(name), {path.name: path}) for name in names}
+    files = {file.name: file for file in (path, path.with_name(f"{path.name}.wal")) if file.exists()}
+    return {name: Given(engine.connection.table(name), files) for name in names}
+
+
+def float_ids(engine: Engine, given: Given, source: Source) -> list[str]:
+    """The id columns of CSV files of which every cell reads 17.0: integers that empty cells among them made floats."""
+    if not given.files or any(file.suffix.lower() != ".csv" for file in given.files.values()):
+        return []
+    texts = [
+        column.name
+        for column in source.columns
+        if column.kind is Kind.ID and column.name in given.rows.columns and given.rows[column.name].type().is_string()
+    ]
+    return [name for name in texts if engine.frame(given.rows.filter(_no_float(given.rows[name])).limit(1)).empty]
+
+
+def _no_float(cell: ir.StringValue) -> ir.BooleanValue:
+    return ~cell.fill_null("").re_search(r"^([0-9]{1,15}\.0|nan|NaN|)$")
+
+
+def with_floats(given: Given, names: list[str]) -> Given:
+    """What was given, with some columns of text as numbers."""
+    only = given.only
+    return replace(
+        given, rows=_floats(given.rows, names), only=None if only is None else lambda some: _floats(only(some), names)
+    )
+
+
+def _floats(rows: ir.Table, names: list[str]) -> ir.Table:
+    return rows.mutate(**{name: rows[name].try_cast("float64") for name in names}) if names else rows
 
 
 def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, relations: Mapping[str, Given]) -> Given:

@@ -52,7 +52,7 @@ def sources_page() -> str:
         "then unknown. `event_at` is when something happened, `known_at` when the company's systems could first know",
         "it (missing: the same). A row is seen on `as_of` only if `known_at < as_of`; a value that is *learnt at*",
         "another date is null until that date has passed. Timestamps are UTC, a bare date is its midnight, and money",
-        "is in one currency.",
+        "is in one currency. An id is text or an integer; where empty cells made integers floats, 17.0 is read as 17.",
     ]
     for source in SOURCES.values():
         star = " *(required)*" if source.required else ""

@@ -17,7 +17,7 @@ import pandas as pd
 
 from features.check import Loaded, counted, found_in, good_rows, judged, quarantined
 from features.engine import Engine, EngineError, first_line, without_password
-from features.given import Given, WarehouseError, given_at
+from features.given import Given, WarehouseError, float_ids, given_at, with_floats
 from features.source import Source
 from features.sources import SOURCES
 from features.store import Store
@@ -34,7 +34,8 @@ QUARANTINE_COLUMNS = ("table", "key", "column", "rule", "value")
 class Warehouse:
     """Checked source tables on one engine. `blind` sources were not given or hold no rows.
 
-    `state` is the folder, if any, where what was worked out is kept for the next run.
+    `state` is the folder, if any, where what was worked out is kept for the next run; `notes` is what a user must be
+    told of it, a line each.
     """
 
     location: str
@@ -43,6 +44,7 @@ class Warehouse:
     loaded: Mapping[str, Loaded]
     quarantine: pd.DataFrame
     state: Path | None = None
+    notes: tuple[str, ...] = ()
     readings: dict[str, ir.Table] = field(default_factory=dict)
 
     @property
@@ -100,8 +102,10 @@ def open_warehouse(
         store = Store(
             engine, state / f"{sha256(str(Path(location).resolve()).encode()).hexdigest()[:16]}.duckdb", loaded_on
         )
-        with store.written():
-            return replace(_load(engine, location, given, loaded_on, limit, store), state=state)
+        with store.written() as notes:
+            notes += store.vanished(given)
+            loaded = _load(engine, location, given, loaded_on, limit, store)
+            return replace(loaded, state=state, notes=tuple(notes))
     except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         engine.close()
         raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error
@@ -125,7 +129,8 @@ def _load(
             continue
         known = tables.get("accounts")
         if store is None:
-            rows = judged(engine, given[name].rows, source, known, loaded_on)
+            rows = with_floats(given[name], float_ids(engine, given[name], source)).rows
+            rows = judged(engine, rows, source, known, loaded_on)
             checked = engine.keep(f"checked_{name}", rows)
             counts = counted(engine, checked)
         else:

@@ -39,7 +39,7 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
     lines = [_trained_line(home, one) for one in trained]
     scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
     warehouse.close()
-    return [*lines, "", *_most_urgent(scoring)]
+    return [*warehouse.notes, *lines, "", *_most_urgent(scoring)]
 
 
 def _silently(done: float, what: str) -> None:

@@ -38,10 +38,15 @@ def say(as_json: bool, document: Any, text: str) -> None:
 
 @contextmanager
 def opened_warehouse(location: str, home: Path) -> "Iterator[Warehouse]":
-    """The checked tables, kept under `home` so that only news is read next time; closed at the end."""
+    """The checked tables, kept under `home` so that only news is read next time; closed at the end.
+
+    What must be told of the state is said on standard error.
+    """
     from features.warehouse import open_warehouse
 
     opened = open_warehouse(location, loaded_on=datetime.now(UTC).date(), state=home / "warehouse")
+    for note in opened.notes:
+        typer.echo(f"tenure: {note}", err=True)
     try:
         yield opened
     finally:

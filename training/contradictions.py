@@ -139,6 +139,13 @@ def _all(warehouse: Warehouse) -> Iterator[Found]:
             "add the contacts that are missing, or mend contacts.left_at",
             _nobody_there(people, talks),
         )  # fmt: skip
+    for name in ("touchpoints", "surveys"):
+        if people is not None and name in tables and "contact_id" in tables[name].columns:
+            yield (
+                f"{name} with nobody known", False, f"{name} whose contact_id no contact of the account has",
+                f"add the contacts that are missing, and write contact_id alike in contacts and {name}",
+                _with_nobody(tables[name], people),
+            )  # fmt: skip
 
 
 def _end(terms: ir.Table) -> ir.Value:
@@ -272,3 +279,10 @@ def _nobody_there(contacts: ir.Table, touchpoints: ir.Table) -> ir.Table:
     both = left.left_join(spoke, left.left_id == spoke.account_id)
     answered = both.group_by(account_id=both.left_id).agg(after=both.count(where=both.day > both.late))
     return answered.select("account_id", rows=ibis.literal(1), bad=(answered.after > 0).ifelse(1, 0))
+
+
+def _with_nobody(rows: ir.Table, contacts: ir.Table) -> ir.Table:
+    named = rows.filter(rows.contact_id.notnull()).select("account_id", "contact_id")
+    known = contacts.select(of_id="account_id", known_id="contact_id").distinct()
+    both = named.left_join(known, [named.account_id == known.of_id, named.contact_id == known.known_id])
+    return both.group_by("account_id").agg(rows=both.count(), bad=both.count(where=both.known_id.isnull()))

@@ -124,6 +124,25 @@ def test_dirty_cells_are_read_alike_in_a_database(tmp_path: Path, postgres: str)
     assert found[0][3]["ended_on"].tolist() == [pd.Timestamp(day(one)) for one in (100, 90, 9)]
 
 
+@pytest.mark.slow
+def test_ids_that_a_gap_made_floats_are_read_alike_in_a_database(tmp_path: Path, postgres: str) -> None:
+    tables = world(
+        touchpoints="touchpoint_id | account_id | event_at\n" + "\n".join(f"{i} | a | -9d" for i in range(5))
+    )
+    tables["touchpoints"]["contact_id"] = [17.0, 20_000_000.0, 2.5, 3e20, None]
+    folder = written(tables, tmp_path / "tables")
+    for location in (str(folder), load_postgres(another_database(postgres, "ids"), folder)):
+        warehouse = open_warehouse(location, loaded_on=LOADED_ON)
+        assert sorted(cells(warehouse, "touchpoints")["contact_id"].fillna("")) == [
+            "",
+            "17",
+            "2.5",
+            "20000000",
+            "3e+20",
+        ]
+        warehouse.close()
+
+
 def cells(warehouse: Warehouse, name: str) -> pd.DataFrame:
     """A checked table, its columns and rows in an order of their own."""
     rows = warehouse.engine.frame(warehouse.tables[name]).sort_index(axis=1)

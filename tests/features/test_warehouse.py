@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -311,6 +312,46 @@ def test_integer_ids_are_read_as_text(tmp_path: Path) -> None:
     for rows in tables.values():
         rows["account_id"] = 7
     assert cells(opened(tables, tmp_path), "subscriptions", "account_id") == [("7",)]
+
+
+MET = """touchpoint_id | account_id | event_at | contact_id
+         p1            | a          | -3d      | 17
+         p2            | a          | -4d      | 18
+         p3            | a          | -5d      |"""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_integer_ids_that_a_gap_made_floats_are_read_as_integers(tmp_path: Path, form: str) -> None:
+    tables = world(touchpoints=MET)
+    tables["touchpoints"]["contact_id"] = [17, 1_700_000_000, None]
+    tables["touchpoints"]["touchpoint_id"] = [1.0, 2.0, 3.0]
+    warehouse = open_warehouse(str(written(tables, tmp_path, form)), loaded_on=AS_OF)
+    assert cells(warehouse, "touchpoints", "touchpoint_id", "contact_id") == [
+        ("1", "17"),
+        ("2", "1700000000"),
+        ("3", None),
+    ]
+
+
+def test_a_decimal_that_holds_whole_ids_is_read_as_integers_and_no_number_is_none(tmp_path: Path) -> None:
+    tables = world(touchpoints=MET)
+    tables["touchpoints"]["contact_id"] = pd.Series([Decimal("17.00"), Decimal("2.50"), None], dtype=object)
+    whole = opened(tables, tmp_path / "decimal")
+    assert cells(whole, "touchpoints", "touchpoint_id", "contact_id") == [("p1", "17"), ("p2", "2.50"), ("p3", None)]
+    folder = written(tables, tmp_path / "infinite")
+    duckdb.sql(
+        f"""COPY (SELECT * REPLACE (CASE touchpoint_id WHEN 'p1' THEN 'nan' WHEN 'p2' THEN 'inf' ELSE '3' END::DOUBLE
+        AS contact_id) FROM '{folder}/touchpoints.parquet') TO '{folder}/touchpoints.parquet'"""
+    )
+    warehouse = open_warehouse(str(folder), loaded_on=AS_OF)
+    assert cells(warehouse, "touchpoints", "touchpoint_id", "contact_id") == [("p1", None), ("p2", None), ("p3", "3")]
+
+
+def test_text_ids_that_look_like_floats_here_and_there_stay_as_they_are(tmp_path: Path) -> None:
+    tables = world(touchpoints=MET)
+    tables["touchpoints"]["contact_id"] = ["1.0", "1.1", "nan"]
+    warehouse = open_warehouse(str(written(tables, tmp_path, "csv")), loaded_on=AS_OF)
+    assert cells(warehouse, "touchpoints", "contact_id") == [("1.0",), ("1.1",), ("nan",)]
 
 
 def test_ids_may_hold_quotes_commas_and_emoji(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from features.warehouse import Warehouse
-from tests.worlds import opened, world
+from tests.worlds import opened, table, world
 from training.contradictions import Contradiction, contradictions_in, refusals
 
 SUBSCRIPTIONS = """
@@ -183,6 +183,23 @@ def test_whoever_answers_though_all_have_left_is_unknown(tmp_path: Path) -> None
     warehouse = opened(world(contacts=contacts, touchpoints=touchpoints.replace("| no", "| yes")), tmp_path / "one")
     found = by_name(warehouse)["everybody left, yet they answer"]
     assert (found.rows, found.of, found.examples) == (1, 2, ("a",))
+    warehouse.close()
+
+
+@pytest.mark.parametrize(("name", "key"), [("touchpoints", "touchpoint_id"), ("surveys", "survey_id")])
+def test_rows_of_people_whom_nobody_knows_are_counted(tmp_path: Path, name: str, key: str) -> None:
+    contacts = "contact_id | account_id | event_at\n c1 | a | -300d\n c2 | b | -300d"
+    rows = f"""
+        {key} | account_id | event_at | contact_id
+        r1    | a          | -30d     | c1
+        r2    | a          | -30d     | c2
+        r3    | a          | -30d     |
+        r4    | b          | -30d     | 17
+    """
+    warehouse = opened(world(contacts=contacts) | {name: table(rows)}, tmp_path)
+    found = by_name(warehouse)[f"{name} with nobody known"]
+    assert (found.rows, found.of, found.examples, found.labels) == (2, 3, ("a", "b"), False)
+    assert found.words == f"{name} whose contact_id no contact of the account has"
     warehouse.close()
 
 
