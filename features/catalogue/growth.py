@@ -169,8 +169,8 @@ FEATURES = (
         source="goals",
         measure=count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))),
         label="Success-plan goals overdue",
-        words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date and not known to be "
-        "reached",
+        words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date without having been "
+        "reached so far",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,

@@ -192,5 +192,5 @@ def test_a_feature_names_the_values_its_sentence_needs() -> None:
 
 def test_a_sentence_compares_that_has_a_change_or_another_value_in_it() -> None:
     compares = {name for name, feature in CATALOGUE.items() if feature.compares}
-    assert {"events_change_4w", "arr_change_180d", "seat_use", "new_teams", "nps_delta"} <= compares
+    assert {"events_change_4w", "arr_change_180d", "seat_use", "nps_delta"} <= compares
     assert not {"events_per_user_28d", "open_tickets", "comment_mood_365d", "breadth_28d", "auto_renew"} & compares
