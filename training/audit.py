@@ -59,7 +59,7 @@ class Audit:
 
 def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: Progress | None = None) -> Audit:
     """Audits what was known before `as_of`; `warehouse.check_date` is the caller's to ask."""
-    contradictions = contradictions_in(warehouse)
+    contradictions = contradictions_in(warehouse, as_of)
     unusable = refusals(contradictions)
     data: Dataset | None = None
     try:

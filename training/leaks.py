@@ -89,7 +89,7 @@ def leaks_of(warehouse: Warehouse, data: Dataset, outcomes: Collection[str] = tu
         found += [*tables, *words, *_feature_leaks(data, outcome, named)]
     clocks = [
         Leak(odd.what, "any outcome", odd.words, "clock", odd.source, odd.share, refuses=False)
-        for odd in odd_clocks(warehouse)
+        for odd in odd_clocks(warehouse, data.until)
     ]
     return [*found, *clocks]
 

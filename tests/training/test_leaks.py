@@ -15,7 +15,7 @@ from features.catalogue import CATALOGUE
 from features.feature import Unit
 from features.warehouse import open_warehouse
 from tests.conftest import LOADED_ON, Company
-from tests.worlds import World, opened, world
+from tests.worlds import AS_OF, World, opened, world
 from training.clocks import odd_clocks
 from training.dataset import Dataset
 from training.leaks import Leak, auc_of, fates, leaks_in, leaks_of, refusals, states_an_end
@@ -262,7 +262,7 @@ def test_the_area_under_the_curve_is_that_of_others(company: Company) -> None:
 
 def clocks(tables: World, folder: Path) -> dict[str, str]:
     warehouse = opened(tables, folder)
-    found = {odd.what: odd.words for odd in odd_clocks(warehouse)}
+    found = {odd.what: odd.words for odd in odd_clocks(warehouse, AS_OF)}
     warehouse.close()
     return found
 
