@@ -49,6 +49,23 @@ def follow(rows: ir.Table, source: Source, until: date) -> ir.Table:
     return observe(rows, source, until)
 
 
+def known_before(rows: ir.Table, source: Source, as_of: date) -> ir.Table:
+    """The rows of `source` known before `as_of`, dates as they are: for what judges the tables, never for a feature.
+
+    A value learnt at or after `as_of` is null; one of which nobody says when it was learnt stays.
+    """
+    midnight = day_literal(as_of).cast("timestamp")
+    seen = rows.filter(rows.known_at < midnight)
+    late = {
+        column.name: ibis.cases(
+            (seen[column.learnt_at].isnull() | (seen[column.learnt_at] < midnight), seen[column.name])
+        )
+        for column in source.columns
+        if column.name in seen.columns and column.learnt_at in seen.columns
+    }
+    return seen.mutate(**late)
+
+
 def on_day(text: str, as_of: date) -> str:
     """A query that was compiled for `ANY_DAY`, on a date."""
     return text.replace(ANY_DAY.isoformat(), as_of.isoformat())

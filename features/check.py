@@ -220,6 +220,10 @@ def _faults(engine: Engine, typed: ir.Table, rows: ir.Table, source: Source, loa
             faults.append(told(f"below {column.low:g}", cell < column.low))
         if column.high is not None:
             faults.append(told(f"above {column.high:g}", cell > column.high))
+        scale = column.scale
+        if scale is not None and scale.by in rows.columns:
+            outside = (typed[scale.by] == scale.word) & ~cell.between(scale.low, scale.high)
+            faults.append(told(f"outside {scale.low:g} to {scale.high:g} for {scale.word}", outside))
     for early, late in source.in_order:
         if early in typed.columns and late in typed.columns:
             later = _later(typed, source.column(late))

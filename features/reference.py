@@ -82,6 +82,8 @@ def _column_row(column: Column) -> str:
         holds = ", ".join(column.values)
     elif column.low is not None:
         holds += f" from {column.low:g}" + (f" to {column.high:g}" if column.high is not None else "")
+    if column.scale is not None:
+        holds += f", for {column.scale.word} {column.scale.low:g} to {column.scale.high:g}"
     if column.default is not None:
         holds += f", {column.default:g} if absent"
     star = "*" if column.required else ""

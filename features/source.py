@@ -25,10 +25,21 @@ TYPES = {
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Inclusive bounds of a number where the column `by` says `word`: an answer to NPS is one of 0 to 10."""
+
+    by: str
+    word: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of a source.
 
-    `low`/`high` are inclusive bounds of a number, `values` the words allowed, `default` what an absent cell means.
+    `low`/`high` are inclusive bounds of a number, `scale` those of some rows, `values` the words allowed,
+    `default` what an absent cell means.
     """
 
     name: str
@@ -39,6 +50,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     default: float | None = None
+    scale: Scale | None = None
 
     @property
     def age(self) -> str:

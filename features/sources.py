@@ -5,7 +5,7 @@ The prose contract stands in `docs/sources.md`. Two clocks run in every table: `
 later than its row; it is null in a snapshot until that date has passed.
 """
 
-from features.source import Column, Kind, Source
+from features.source import Column, Kind, Scale, Source
 
 
 def _id(name: str, *, required: bool = False) -> Column:
@@ -168,7 +168,7 @@ SOURCES: dict[str, Source] = {
                 _KNOWN,
                 _text("kind", "nps", "csat", "ces", "pulse"),
                 _id("contact_id"),
-                _number("score", learnt_at="answered_at"),
+                Column("score", Kind.NUMBER, learnt_at="answered_at", scale=Scale("kind", "nps", 0, 10)),
                 _text("comment", learnt_at="answered_at"),
                 _late("answered_at"),
                 _text("author"),

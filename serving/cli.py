@@ -178,7 +178,7 @@ def train(
         wrong_use(f"--interventions {interventions} is not known; expected one of {', '.join(HOWS)}")
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(until, opened) if until else day_after_last(opened)
-        refusals = [] if despite_audit else refusals_of(contradictions_in(opened))
+        refusals = [] if despite_audit else refusals_of(contradictions_in(opened, day))
         if refusals:
             told = "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals)
             say(as_json, {"refused": refusals}, told)

@@ -29,10 +29,10 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
         simulate(folder, accounts=accounts, months=months, seed=seed, end=today)
     say(0.1, "checking the tables")
     warehouse = open_warehouse(str(folder), loaded_on=today, state=home / "warehouse")
-    found = refusals(contradictions_in(warehouse))
+    as_of = date.fromordinal(warehouse.last_day.toordinal() + 1)
+    found = refusals(contradictions_in(warehouse, as_of))
     if found:
         raise NothingToServe("the tables contradict themselves: " + "; ".join(found))
-    as_of = date.fromordinal(warehouse.last_day.toordinal() + 1)
     trained = train(
         warehouse, TrainingRun(until=as_of, seed=seed), home, lambda done, what: say(0.15 + 0.65 * done, what)
     )

@@ -19,7 +19,7 @@ def audit_lines(found: Audit) -> list[str]:
         for fault in found.quarantine:
             where = f"{fault['table']}.{fault['column']}"
             lines.append(f"  {fault['rows']:>8,} x {where}: {fault['rule']} (such as {fault['example']!r})")
-    contradictions = [line for one in found.contradictions for line in _contradiction_lines(one)]
+    contradictions = [line for one in found.contradictions if one.rows for line in _contradiction_lines(one)]
     certain, odd = ([leak for leak in found.leaks if leak.refuses is refuses] for refuses in (True, False))
     for title, rows in (
         ("Stale", list(found.stale)),
@@ -75,11 +75,12 @@ def _signal_lines(found: Audit) -> list[str]:
 
 
 def _contradiction_lines(found: Contradiction) -> list[str]:
-    """The figure, and where there is one to mend, the accounts most concerned and the cure."""
-    lines = [f"{found.words}: {found.share:.1%} ({found.rows:,} of {found.of:,})"]
-    if found.rows:
-        lines.append(f"  such as {', '.join(found.examples)}; {found.cure}")
-    return lines
+    """The figure, the accounts most concerned and the cure."""
+    share = "<0.1%" if found.share < 0.001 else f"{found.share:.1%}"
+    return [
+        f"{found.words}: {share} ({found.rows:,} of {found.of:,})",
+        f"  such as {', '.join(found.examples)}; {found.cure}",
+    ]
 
 
 def _days_ago(days: int | None) -> str:

@@ -6,6 +6,7 @@ A world maps a source's name to a frame of its rows. Worlds turn about one date,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -148,6 +149,9 @@ def _spoilt(source: Source, rows: pd.DataFrame, since: date) -> pd.DataFrame:
             told[column.learnt_at] = rows[column.learnt_at].mask(later, learnt)
         elif column.high is not None:
             told[column.name] = rows[column.name].mask(later, column.high + 3)
+        elif column.scale is not None:
+            scaled = rows[column.scale.by] == column.scale.word
+            told[column.name] = rows[column.name].mask(later & scaled, column.scale.high + 3)
     return told
 
 
@@ -219,8 +223,16 @@ def _row(draw: st.DrawFn, source: Source, account: str, number: int, start: int)
         elif column.name == "contact_id":
             row[column.name] = draw(st.sampled_from([None, *(f"{account} contacts {n}" for n in range(3))]))
         else:
-            row[column.name] = _value(draw, column, moment)
+            row[column.name] = _value(draw, _within(column, row), moment)
     return row
+
+
+def _within(column: Column, row: Mapping[str, Any]) -> Column:
+    """The column with the bounds that hold for it in this row."""
+    scale = column.scale
+    if scale is None or row.get(scale.by) != scale.word:
+        return column
+    return replace(column, low=scale.low, high=scale.high)
 
 
 def _known(draw: st.DrawFn, source: Source, moment: pd.Timestamp, *, early: bool) -> pd.Timestamp | None:

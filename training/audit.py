@@ -16,7 +16,8 @@ from training.backtest import MIN_ACCOUNTS, came_to
 from training.contradictions import Contradiction, contradictions_in, refusals
 from training.coverage import coverage, freshness
 from training.dataset import Dataset, DatasetError, joined, training_dates
-from training.leaks import Leak, leaks_of
+from training.leak import Leak
+from training.leaks import leaks_of
 from training.outcomes import OUTCOMES, label
 
 __all__ = ["Audit", "Contradiction", "Leak", "audit", "contradictions_in", "refusals"]
@@ -59,7 +60,7 @@ class Audit:
 
 def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: Progress | None = None) -> Audit:
     """Audits what was known before `as_of`; `warehouse.check_date` is the caller's to ask."""
-    contradictions = contradictions_in(warehouse)
+    contradictions = contradictions_in(warehouse, as_of)
     unusable = refusals(contradictions)
     data: Dataset | None = None
     try:

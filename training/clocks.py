@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
+import ibis.expr.types as ir
 import pandas as pd
 
+from features.asof import known_before
 from features.catalogue import READ
 from features.sources import SOURCES
 from features.warehouse import Warehouse
@@ -34,28 +37,30 @@ class OddClock:
     words: str
 
 
-def odd_clocks(warehouse: Warehouse) -> Iterator[OddClock]:
-    """Tables of at least `MIN_ROWS` rows with a clock that cannot be each row's own. One grouped query a clock.
+def odd_clocks(warehouse: Warehouse, as_of: date) -> Iterator[OddClock]:
+    """Tables of at least `MIN_ROWS` rows known before `as_of` with a clock that cannot be each row's own. One grouped
+    query a clock.
 
     A column `x` whose "learnt at" was not given is no such case: no snapshot ever shows its values.
     """
-    started = _commonest_day(warehouse, "subscriptions", "starts_on")
-    for name in [name for name in warehouse.tables if name in READ]:
-        day, share, rows = _commonest_day(warehouse, name, "known_at")
-        if rows >= MIN_ROWS and share >= ONE_DAY and (started[1] < ONE_DAY or day != started[0]):
+    tables = {name: known_before(rows, SOURCES[name], as_of) for name, rows in warehouse.tables.items()}
+    started = _commonest_day(warehouse, tables["subscriptions"].starts_on)
+    for name in [name for name in tables if name in READ]:
+        day, share, count = _commonest_day(warehouse, tables[name].known_at)
+        if count >= MIN_ROWS and share >= ONE_DAY and (started[1] < ONE_DAY or day != started[0]):
             event = SOURCES[name].event is not None
             yield OddClock(
                 name,
                 f"{name}.known_at",
                 share,
-                f"is {day} in {share:.0%} of {rows:,} rows: the date of an export, not of each row, so its history is "
+                f"is {day} in {share:.0%} of {count:,} rows: the date of an export, not of each row, so its history is "
                 "lost; map the moment of entry"
                 + (", or leave known_at out: then a row is known when it happened" if event else ""),
             )
     for name, learnt, clock, value, then in AFTER_THE_ROW:
-        if name not in warehouse.tables or learnt not in warehouse.tables[name].columns:
+        if name not in tables or learnt not in tables[name].columns:
             continue
-        rows = warehouse.tables[name]
+        rows = tables[name]
         late = rows.filter(rows[learnt].notnull())
         found = warehouse.engine.frame(late.agg(rows=late.count(), same=late.count(where=late[learnt] <= late[clock])))
         count, same = int(found["rows"].iloc[0]), int(found["same"].iloc[0])
@@ -69,10 +74,10 @@ def odd_clocks(warehouse: Warehouse) -> Iterator[OddClock]:
             )
 
 
-def _commonest_day(warehouse: Warehouse, name: str, clock: str) -> tuple[str, float, int]:
-    """The day on which most rows lie, their share, and the number of all rows."""
-    rows = warehouse.tables[name]
-    days = rows.group_by(day=rows[clock].date()).agg(rows=rows.count())
+def _commonest_day(warehouse: Warehouse, clock: ir.TimestampColumn) -> tuple[str, float, int]:
+    """The day on which most rows lie by a clock, their share, and the number of all rows."""
+    moments = clock.as_table()
+    days = moments.group_by(day=moments[0].date()).agg(rows=moments.count())
     days = days.mutate(all_rows=days["rows"].sum().over())
     found = warehouse.engine.frame(days.order_by([days["rows"].desc(), days.day]).limit(1))
     if found.empty:

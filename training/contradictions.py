@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from features.asof import day_literal, known_before
 from features.revenue import GRACE_DAYS
+from features.sources import SOURCES
 from features.warehouse import Warehouse
 
 WORST_SHARE = 0.25
@@ -20,6 +23,15 @@ LONG_GONE_DAYS = 30 + GRACE_DAYS
 USED_DAYS = 5
 """Use on so many days long after a stop is use; on fewer it is somebody fetching an export."""
 EXAMPLES = 3
+UNDATED = (
+    ("tickets", "rating", "ratings of tickets"),
+    ("surveys", "score", "scores of surveys"),
+    ("surveys", "comment", "comments of surveys"),
+    ("goals", "progress", "steps of progress on goals"),
+    ("opportunities", "won", "conversations won"),
+)
+"""Values that are never seen while the date on which they were learnt is empty. Not among them: what an open
+conversation is about."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +54,14 @@ class Contradiction:
         return self.rows / self.of if self.of else 0.0
 
 
-def contradictions_in(warehouse: Warehouse) -> list[Contradiction]:
-    """Every pair of sources that disagree about the same account, each counted by the engine in one grouped pass."""
+def contradictions_in(warehouse: Warehouse, as_of: date) -> list[Contradiction]:
+    """Every pair of sources that may disagree about the same account, by what was known before `as_of`.
+
+    Each is counted by the engine in one grouped pass; `rows` is 0 where the two agree.
+    """
     return [
         _counted(warehouse, per_account, Contradiction(name, 0, 0, words, (), cure, labels))
-        for name, labels, words, cure, per_account in _all(warehouse)
+        for name, labels, words, cure, per_account in _all(warehouse, as_of)
     ]
 
 
@@ -81,10 +96,10 @@ def _counted(warehouse: Warehouse, per_account: ir.Table, blank: Contradiction) 
 Found = tuple[str, bool, str, str, ir.Table]
 
 
-def _all(warehouse: Warehouse) -> Iterator[Found]:
+def _all(warehouse: Warehouse, as_of: date) -> Iterator[Found]:
     """(name, whether it concerns labels, words, cure, per account: bad and all rows) of what can be asked."""
-    tables = warehouse.tables
-    terms = tables["subscriptions"].mutate(end=_end(tables["subscriptions"]))
+    tables = {name: known_before(rows, SOURCES[name], as_of) for name, rows in warehouse.tables.items()}
+    terms = tables["subscriptions"].mutate(end=end_of(tables["subscriptions"]))
     if "usage" in tables:
         yield (
             *("usage outside subscriptions", True, "usage on days without a running term"),
@@ -118,7 +133,7 @@ def _all(warehouse: Warehouse) -> Iterator[Found]:
         yield (
             "seats used beyond seats paid", False, f"accounts with more than {MANY_SEATS} users a seat in four weeks",
             "check subscriptions.seats, and that user_id names a person, not a session or a device",
-            _seats_beyond(tables["usage"], terms, warehouse),
+            _seats_beyond(tables["usage"], terms, min(warehouse.last_day, as_of - timedelta(days=1))),
         )  # fmt: skip
     if "invoices" in tables:
         yield (
@@ -146,10 +161,18 @@ def _all(warehouse: Warehouse) -> Iterator[Found]:
                 f"add the contacts that are missing, and write contact_id alike in contacts and {name}",
                 _with_nobody(tables[name], people),
             )  # fmt: skip
+    for name, column, what in UNDATED:
+        learnt_at = SOURCES[name].column(column).learnt_at
+        if name in tables and {column, learnt_at} <= set(tables[name].columns):
+            yield (
+                f"{name}.{column} without {learnt_at}", False, f"{what} of which nobody says when",
+                f"give {name}.{learnt_at} its moment: without it they count as never given",
+                _undated(tables[name], column, str(learnt_at)),
+            )  # fmt: skip
 
 
-def _end(terms: ir.Table) -> ir.Value:
-    """When a term stops paying, as the whole table has it (SOURCES); null: never."""
+def end_of(terms: ir.Table) -> ir.Value:
+    """When a term stops paying (SOURCES); null: never."""
     never = ibis.null("timestamp")
     ended = terms.ended_on if "ended_on" in terms.columns else never
     ends = terms.ends_on if "ends_on" in terms.columns else never
@@ -245,9 +268,9 @@ def _flag_against_arr(terms: ir.Table) -> ir.Table:
     return joined.select("account_id", "rows", bad=joined.bad.fill_null(0))
 
 
-def _seats_beyond(usage: ir.Table, terms: ir.Table, warehouse: Warehouse) -> ir.Table:
-    """Different users in the last four weeks of the tables against the seats of the terms that run then."""
-    last = ibis.literal(warehouse.last_day.isoformat()).cast("date")
+def _seats_beyond(usage: ir.Table, terms: ir.Table, last_day: date) -> ir.Table:
+    """Different users in the four weeks up to a day against the seats of the terms that run on it."""
+    last = day_literal(last_day)
     running = terms.filter((terms.starts_on.date() <= last) & (terms.end.isnull() | (terms.end.date() > last)))
     paid = running.group_by(paid_id=running.account_id).agg(seats=running.seats.sum())
     paid = paid.filter(paid.seats > 0)
@@ -286,3 +309,11 @@ def _with_nobody(rows: ir.Table, contacts: ir.Table) -> ir.Table:
     known = contacts.select(of_id="account_id", known_id="contact_id").distinct()
     both = named.left_join(known, [named.account_id == known.of_id, named.contact_id == known.known_id])
     return both.group_by("account_id").agg(rows=both.count(), bad=both.count(where=both.known_id.isnull()))
+
+
+def _undated(rows: ir.Table, column: str, learnt_at: str) -> ir.Table:
+    """Values against those without a date; a goal on which nothing was done yet, and a talk not won, have none."""
+    cell = rows[column]
+    there = cell if cell.type().is_boolean() else cell > 0 if column == "progress" else cell.notnull()
+    said = rows.filter(there)
+    return said.group_by("account_id").agg(rows=said.count(), bad=said.count(where=said[learnt_at].isnull()))

@@ -20,8 +20,8 @@ from training.dataset import Dataset
 SILENT_DAYS = 90
 """An account without a row in a table for so long is silent there: a quarter, the longest rhythm of a routine."""
 
-_TRAITS = ("arr", "segment", "strategic", "tenure_days", "seats_change_180d", "arr_change_180d")
-"""What `segment_of` reads."""
+SIZED_BY = ("arr", "segment")
+"""What an account's size is told by."""
 
 
 def coverage(warehouse: Warehouse, data: Dataset | None, as_of: date) -> dict[str, dict[str, Any]]:
@@ -54,7 +54,7 @@ def freshness(warehouse: Warehouse, as_of: date) -> dict[str, dict[str, Any]]:
     accounts = paying(warehouse, as_of)[["account_id", "as_of"]]
     if accounts.empty:
         return {name: _quiet(warehouse, name, as_of, {}) for name in warehouse.loaded}
-    traits = snapshot(warehouse, accounts, with_references(_TRAITS))
+    traits = snapshot(warehouse, accounts, with_references(SIZED_BY))
     accounts = traits[["account_id"]].assign(size=_sizes(traits))
     listed = warehouse.engine.put("paying", accounts.astype({"account_id": "string", "size": "string"}))
     many = accounts["size"].value_counts()
@@ -99,7 +99,7 @@ def _days_since(warehouse: Warehouse, name: str, as_of: date) -> int | None:
 
 def _sizes(frame: pd.DataFrame) -> pd.Series:
     """The size segment of each row of a snapshot."""
-    traits = [name for name in _TRAITS if name in frame.columns]
+    traits = [name for name in SIZED_BY if name in frame.columns]
     rows = frame[traits].to_dict("records")
     sizes = [segment_of({str(name): value for name, value in row.items()}).size for row in rows]
     return pd.Series(sizes, index=frame.index, dtype="object")

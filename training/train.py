@@ -21,7 +21,8 @@ from training.dataset import Dataset, DatasetError, dataset
 from training.fingerprint import fingerprint
 from training.gate import Trial, faults
 from training.interventions import without_interventions
-from training.leaks import Leak, leaks_of, refusals
+from training.leak import Leak
+from training.leaks import leaks_of, refusals
 from training.metrics import Metrics
 from training.model import Model, fit
 from training.outcomes import OUTCOMES, outcome_named

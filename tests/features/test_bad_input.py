@@ -125,6 +125,22 @@ def test_a_rating_that_cannot_be_moves_no_count_of_tickets_before_nor_after_it_i
     assert rules(warehouse) == [("rating", "above 5")]
 
 
+@pytest.mark.parametrize("score", [-1, 10.5, 95])
+def test_an_answer_to_nps_beyond_its_scale_is_no_answer_that_can_be_read(tmp_path: Path, score: float) -> None:
+    """It takes itself out and leaves the question answered. Scales of CSAT and CES differ between companies."""
+    surveys = "survey_id | account_id | event_at | kind | score | answered_at\n"
+    surveys += f"q | a | -9d | nps | {score} | -8d\n r | b | -9d | nps | 0 | -8d\n s | c | -9d | nps | 10 | -8d\n"
+    surveys += f"t | a | -9d | csat | {score} | -8d\n u | a | -9d | ces | {score} | -8d\n v | a | -9d | | {score} | -8d"
+    warehouse = opened(world(surveys=surveys), tmp_path, bad_share=0.2)
+    assert values(warehouse, "nps_last", "a", "b", "c") == [None, 0, 10]
+    assert values(warehouse, "csat_last", "a") == [score]
+    assert values(warehouse, "surveys_unanswered_180d", "a") == [0]
+    assert warehouse.quarantine.iloc[0].to_dict() == {
+        "table": "surveys", "key": "q", "column": "score", "rule": "outside 0 to 10 for nps", "value": str(score)
+    }  # fmt: skip
+    assert len(warehouse.quarantine) == 1
+
+
 @pytest.mark.parametrize("rated_at", ["", "-9d", "-10d", "some day"])
 def test_a_faulty_value_that_came_with_its_row_or_nobody_knows_when_takes_the_row(
     tmp_path: Path, rated_at: str

@@ -263,6 +263,18 @@ def test_tables_that_contradict_themselves_are_not_learnt_from(run: Run, tmp_pat
     assert [entry.name for entry in home.iterdir()] == ["warehouse"]
 
 
+def test_a_training_until_a_day_is_not_refused_for_what_came_later(run: Run, tmp_path: Path) -> None:
+    terms = """subscription_id | account_id | known_at | starts_on | ended_on | arr
+               s               | a          | -400d    | -400d     | -60d     | 1200
+               t               | b          | -400d    | -400d     |          | 1200"""
+    usage = "account_id | event_at\nb | -300d\n" + "a | -20d\n" * 8
+    folder, home = written(world(subscriptions=terms, usage=usage), tmp_path / "tables"), tmp_path / "home"
+    refused(run("train", folder, "--home", home), 1, "contradict themselves")
+    ended = run("train", folder, "--until", day(70).isoformat(), "--home", home)
+    refused(ended, 1, "churn: refused")
+    assert "contradict" not in ended.out
+
+
 def test_a_score_before_any_promotion_is_a_no(run: Run, tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores.parquet"
     ended = run("score", tiny, "--as-of", ON, "--out", out, "--home", tmp_path / "home")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pandas as pd
 import pytest
 
 from features.catalogue import FAMILIES
-from features.segments import SIZES
+from features.segments import SIZES, segment_of
 from features.warehouse import open_warehouse
 from serving.words import audit_lines
 from tests.conftest import LOADED_ON, UNTIL, Company
-from tests.worlds import AS_OF, opened, world
+from tests.worlds import AS_OF, day, opened, world
 from training.audit import Audit, audit, sampled_dates
 from training.backtest import MIN_ACCOUNTS, NotEnough, backtest
 from training.booster import Params
+from training.contradictions import UNDATED, Contradiction
+from training.coverage import SIZED_BY, with_references
 from training.dataset import dataset
 
 
@@ -167,6 +170,48 @@ def test_an_audit_of_a_day_without_payers_is_still_an_answer(tmp_path: Path) -> 
     warehouse.close()
 
 
+def test_an_account_s_size_is_told_by_what_is_asked_for_it() -> None:
+    """So that freshness looks at two features, not at a history."""
+    sizes = {segment_of({"arr": arr, "segment": told}).size for arr in (1.0, 1e9) for told in (None, "mid_market")}
+    assert sizes == set(SIZES)
+    assert len(with_references(SIZED_BY)) == len(SIZED_BY)
+
+
+def test_contradictions_of_which_there_is_nothing_are_not_listed(tmp_path: Path) -> None:
+    """Machines may count them; people need not read them, nor a share that is next to nothing as nothing."""
+    tickets = "ticket_id | account_id | event_at\nt1 | a | -9d"
+    warehouse = opened(world(tickets=tickets), tmp_path)
+    found = audit(warehouse, AS_OF)
+    assert [one.rows for one in found.contradictions] == [0]
+    assert "Contradictions" not in audit_lines(found)
+    few = Contradiction("x", 2, 4975, "bills while nothing is paid for", ("a", "b"), "mend them")
+    many = Contradiction("y", 1, 1000, "tickets too early", ("c",), "mend them too")
+    lines = audit_lines(replace(found, contradictions=(*found.contradictions, few, many)))
+    at = lines.index("Contradictions")
+    assert lines[at + 1 : at + 5] == [
+        "  bills while nothing is paid for: <0.1% (2 of 4,975)",
+        "    such as a, b; mend them",
+        "  tickets too early: 0.1% (1 of 1,000)",
+        "    such as c; mend them too",
+    ]
+    warehouse.close()
+
+
+def test_an_audit_is_judged_by_what_was_known_before_its_day(tmp_path: Path) -> None:
+    """Use of accounts without a term, all of it later: nothing against the day before."""
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ended_on | arr
+        s               | a          | -400d    | -400d     | -60d     | 1200
+        t               | b          | -400d    | -400d     |          | 1200
+    """
+    used = "account_id | event_at\nb | -100d\n" + "\n".join(f"a | -{i}d" for i in range(1, 9))
+    warehouse = opened(world(subscriptions=terms, usage=used), tmp_path)
+    for as_of, share in ((AS_OF, 8 / 9), (day(70), 0.0)):
+        found = {one.name: one for one in audit(warehouse, as_of).contradictions}
+        assert found["usage outside subscriptions"].share == pytest.approx(share)
+    warehouse.close()
+
+
 @pytest.mark.parametrize(("most", "found"), [(1, [8]), (2, [8, 0]), (3, [8, 4, 0]), (5, [8, 6, 4, 2, 0])])
 def test_dates_are_looked_at_from_the_last_to_the_first(most: int, found: list[int]) -> None:
     dates = [UNTIL + timedelta(days=7 * week) for week in range(9)]
@@ -206,7 +251,7 @@ def test_a_sound_company_is_usable(whole: Audit) -> None:
     assert whole.stale == ()
     assert set(whole.coverage) == set(FAMILIES)
     assert all(row["accounts_with_data"] > 0.5 for row in whole.coverage.values())
-    assert len(whole.contradictions) == 9
+    assert len(whole.contradictions) == 9 + len(UNDATED)
     assert whole.leaks == ()
     assert all(set(row["segments"]) == set(SIZES) for row in whole.coverage.values())
     assert all(0 <= row["accounts_without_rows"] <= 1 for row in whole.tables.values())

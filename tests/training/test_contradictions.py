@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from features.warehouse import Warehouse
-from tests.worlds import opened, table, world
+from tests.worlds import AS_OF, day, opened, table, world
 from training.contradictions import Contradiction, contradictions_in, refusals
 
 SUBSCRIPTIONS = """
@@ -17,8 +18,8 @@ SUBSCRIPTIONS = """
 """
 
 
-def by_name(warehouse: Warehouse) -> dict[str, Contradiction]:
-    return {found.name: found for found in contradictions_in(warehouse)}
+def by_name(warehouse: Warehouse, as_of: date = AS_OF) -> dict[str, Contradiction]:
+    return {found.name: found for found in contradictions_in(warehouse, as_of)}
 
 
 def test_usage_outside_of_every_term_contradicts_the_contracts(tmp_path: Path) -> None:
@@ -205,11 +206,72 @@ def test_rows_of_people_whom_nobody_knows_are_counted(tmp_path: Path, name: str,
 
 def test_a_world_of_two_tables_has_nothing_to_contradict(tmp_path: Path) -> None:
     warehouse = opened(world(), tmp_path)
-    assert contradictions_in(warehouse) == []
+    assert contradictions_in(warehouse, AS_OF) == []
     warehouse.close()
 
 
 def test_every_contradiction_that_is_found_comes_with_a_cure(tmp_path: Path) -> None:
     warehouse = opened(world(subscriptions=TWICE, usage="account_id | event_at\na | -900d"), tmp_path, bad_share=1)
-    assert all(found.cure for found in contradictions_in(warehouse))
+    assert all(found.cure for found in contradictions_in(warehouse, AS_OF))
+    warehouse.close()
+
+
+def test_only_what_was_known_before_the_date_is_held_against_the_tables(tmp_path: Path) -> None:
+    """Neither later rows nor an end, a notice, an answer or a leaving learnt later; nor seats used later."""
+    terms = """
+        subscription_id | account_id | known_at | starts_on | notice_at | ended_on | ended_known_at | arr | seats
+        s1              | a          | -400d    | -400d     | -20d      | -200d    | -30d           | 9   | 1
+    """
+    usage = "account_id | event_at | user_id\n" + "\n".join(f"a | -{9 + i}d | u{i}" for i in range(6))
+    usage += "\n" + "\n".join(f"a | -{90 + i}d | u1" for i in range(6))
+    surveys = "survey_id | account_id | event_at | score | answered_at\nq | a | -120d | 9 | -40d\nr | a | -9d | 9 |"
+    warehouse = opened(world(subscriptions=terms, usage=usage, surveys=surveys), tmp_path)
+    now, then = by_name(warehouse), by_name(warehouse, day(50))
+    for name, bad, of in (
+        ("usage outside subscriptions", 12, 12),
+        ("usage after churn", 1, 1),
+        ("notice against the term", 1, 1),
+        ("seats used beyond seats paid", 0, 0),
+        ("answers after churn", 1, 1),
+        ("surveys.score without answered_at", 1, 2),
+    ):
+        assert (now[name].rows, now[name].of) == (bad, of), name
+        assert then[name].rows == 0, name
+    assert then["usage outside subscriptions"].of == 6
+    before = by_name(warehouse, day(30))
+    assert before["usage outside subscriptions"].rows == 0
+    warehouse.close()
+
+
+UNDATED = {
+    "tickets": "ticket_id | account_id | event_at | rating | rated_at\n t | a | -9d | 1 |\n u | b | -9d | 1 | -8d",
+    "surveys": "survey_id | account_id | event_at | score | comment | answered_at\n"
+    " q | a | -9d | 9 | great |\n r | b | -9d | 9 | fine | -8d\n s | b | -9d | | |",
+    "goals": "goal_id | account_id | event_at | progress | measured_at\n"
+    " g | a | -9d | 1.0 |\n h | b | -9d | 0.5 | -8d\n i | b | -9d | 0 |",
+    "opportunities": "opportunity_id | account_id | event_at | amount | stage | won | closed_at\n"
+    " o | a | -9d | 5 | done | yes |\n p | b | -9d | 5 | done | yes | -8d\n q | b | -9d | 5 | open | no |",
+}
+
+
+def test_a_value_that_nobody_says_when_it_was_learnt_is_told_with_its_cure(tmp_path: Path) -> None:
+    """A goal without progress, a talk that is open and a question without an answer have none."""
+    warehouse = opened(world(**UNDATED), tmp_path)
+    found = by_name(warehouse)
+    for name, learnt_at in (
+        ("tickets.rating", "rated_at"),
+        ("surveys.score", "answered_at"),
+        ("surveys.comment", "answered_at"),
+        ("goals.progress", "measured_at"),
+        ("opportunities.won", "closed_at"),
+    ):
+        one = found[f"{name} without {learnt_at}"]
+        assert (one.rows, one.of, one.examples, one.labels) == (1, 2, ("a",), False), name
+        assert one.cure.startswith(f"give {name.split('.')[0]}.{learnt_at} its moment")
+    warehouse.close()
+
+
+def test_values_whose_date_of_learning_is_no_column_are_blind_and_no_contradiction(tmp_path: Path) -> None:
+    warehouse = opened(world(tickets="ticket_id | account_id | event_at | rating\n t | a | -9d | 1"), tmp_path)
+    assert "tickets.rating without rated_at" not in by_name(warehouse)
     warehouse.close()

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalogue import CATALOGUE
-from features.feature import Unit
 from features.warehouse import open_warehouse
 from tests.conftest import LOADED_ON, Company
-from tests.worlds import World, opened, world
+from tests.worlds import AS_OF, World, day, opened, world
 from training.clocks import odd_clocks
-from training.dataset import Dataset
-from training.leaks import Leak, auc_of, fates, leaks_in, leaks_of, refusals, states_an_end
+from training.leak import Leak, enough, fates, leaving
+from training.leaks import leaks_of, refusals
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +86,6 @@ def test_bills_of_a_part_of_those_who_left_are_told_and_refuse_nothing(
     (leak,) = [leak for leak in found if leak.outcome == "churn"]
     assert (leak.feature, leak.kind, leak.refuses) == ("invoices", "coverage", False)
     assert leak.figure < -0.4
-
-
-@pytest.mark.parametrize(("name", "refuses"), [("employees", True), ("seats", False)])
-def test_a_state_written_over_when_the_account_left_is_found(company: Company, name: str, refuses: bool) -> None:
-    """No employees, on every date, where the account leaves one day; a contract's number is only told."""
-    frame = company.data.frame
-    gone = frame["account_id"].isin(frame["account_id"].unique()[::4])
-    last = frame["as_of"] == frame.groupby("account_id")["as_of"].transform("max")
-    states = np.where(gone, 0, np.random.default_rng(0).integers(5, 500, len(frame)))
-    found = planted(company.data, churn=(gone & last).astype("boolean"), **{name: states})
-    (leak,) = [leak for leak in found if leak.feature == name]
-    assert (leak.kind, leak.refuses) == ("fate", refuses)
-    assert ("written over after the fact; hand over accounts as they were" in leak.words) == refuses
 
 
 def test_a_report_written_at_the_stop_and_dated_back_is_found(hunt: Hunt, tables: World, left: pd.DataFrame) -> None:
@@ -178,91 +163,39 @@ def test_a_word_said_after_the_last_date_asked_is_no_leak(hunt: Hunt, left: pd.D
     assert [leak for leak in hunt(signals=rows) if leak.refuses] == []
 
 
-def planted(data: Dataset, **columns: Any) -> list[Leak]:
-    return leaks_in(replace(data, frame=data.frame.assign(**columns)), ("churn",))
+def test_a_plan_written_over_for_all_who_left_is_found_though_some_leave_after_the_last_date(
+    company: Company, hunt: Hunt, tables: World, left: pd.DataFrame
+) -> None:
+    """Of those the end is known as well, though no row of the history ends in it."""
+    warehouse = open_warehouse(str(company.folder), loaded_on=LOADED_ON)
+    gone = leaving(warehouse, company.data, "churn") | set(left["account_id"])
+    assert len(gone) > len(left)
+    assert leaving(warehouse, company.data, "expansion") == set()
+    warehouse.close()
+    terms = tables["subscriptions"]
+    plans = terms["plan"].mask(terms["account_id"].isin(gone), "legacy")
+    (leak,) = [leak for leak in hunt(subscriptions=terms.assign(plan=plans)) if leak.refuses]
+    assert (leak.feature, leak.outcome, leak.kind) == ("subscriptions.plan", "churn", "word")
+    assert "says 'legacy' of 27 accounts, and churn followed for 27 of them (100%" in leak.words
 
 
-def test_a_value_that_knows_the_outcome_is_found(company: Company) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.01, len(company.data.frame))
-    found = planted(company.data, nps_last=company.data.frame["churn"].astype(float) + noise)
-    (leak,) = [leak for leak in found if leak.refuses]
-    assert (leak.feature, leak.source, leak.kind) == ("nps_last", "surveys", "value")
-    assert "alone ranks churn with ROC-AUC 1.000" in leak.words
-    assert "surveys" in leak.words
-
-
-def test_a_value_that_is_wiped_where_the_outcome_followed_is_found(company: Company) -> None:
-    churned = company.data.frame["churn"].astype(bool).to_numpy()
-    found = planted(
-        company.data,
-        seats=company.data.frame["seats"].mask(churned),
-        region=company.data.frame["region"].mask(churned),
-    )
-    assert {"seats", "region"} == named(found)
-    assert all("is known 100% less often where churn followed" in leak.words for leak in found)
-
-
-def test_a_term_without_an_agreed_end_is_a_fact_of_the_contract(company: Company) -> None:
-    churned = company.data.frame["churn"].astype(bool).to_numpy()
-    ends = [name for name, feature in CATALOGUE.items() if states_an_end(feature)]
-    assert {"days_to_renewal", "term_days"} <= set(ends)
-    assert "seats" not in ends
-    assert planted(company.data, **{name: company.data.frame[name].mask(churned) for name in ends}) == []
-
-
-def test_what_is_missing_of_the_young_is_not_held_against_those_who_leave_young(company: Company) -> None:
-    """Like is compared with like: here all leave young, and the young have no answers yet."""
+def test_outcomes_are_counted_by_accounts_not_by_rows(company: Company) -> None:
+    """Nineteen accounts, asked on however many dates, are nineteen."""
     frame = company.data.frame
-    young = (frame["tenure_days"] <= 365).to_numpy()
-    random = np.random.default_rng(1)
-    answered = np.where(young, np.nan, random.normal(0, 1, len(frame)))
-    churn = pd.array(young & (random.random(len(frame)) < 0.2), dtype="boolean")
-    assert named(planted(company.data, churn=churn, nps_mean_365d=answered)) == set()
-
-
-def test_work_that_comes_before_its_result_is_no_leak(company: Company) -> None:
-    """Nine in ten expansions have had a talk: known more often where it followed, and honest."""
-    random = np.random.default_rng(2)
-    happened = company.data.frame["churn"].astype(bool).to_numpy()
-    talked = random.random(len(happened)) < np.where(happened, 0.9, 0.2)
-    assert named(planted(company.data, nps_last=np.where(talked, random.random(len(happened)), np.nan))) == set()
-
-
-def test_what_tells_the_fate_long_before_is_told_but_proves_nothing(company: Company) -> None:
-    frame = company.data.frame
-    fated = frame["account_id"].isin(frame["account_id"].unique()[::5])
-    churn = pd.array(fated & (frame["as_of"] == frame["as_of"].max()), dtype="boolean")
-    hours = np.random.default_rng(3).normal(0, 1, len(frame)) + 4 * fated.to_numpy()
-    (leak,) = [leak for leak in planted(company.data, churn=churn, days_to_resolve_90d=hours) if leak.kind == "fate"]
-    assert (leak.feature, leak.source, leak.refuses) == ("days_to_resolve_90d", "tickets", False)
-    assert "more than 90 days ahead" in leak.words
-    assert refusals([leak]) == []
-
-
-def test_too_few_outcomes_say_nothing(company: Company) -> None:
-    few = np.zeros(len(company.data.frame), dtype=bool)
-    few[:19] = True
-    known = company.data.frame["nps_last"].where(~few)
-    assert planted(company.data, churn=pd.array(few, dtype="boolean"), nps_last=known) == []
-
-
-def test_the_area_under_the_curve_is_that_of_others(company: Company) -> None:
-    from sklearn.metrics import roc_auc_score
-
-    happened = company.data.frame["churn"].astype(bool).to_numpy()
-    for name in ("events_28d", "tickets_90d", "arr"):
-        assert CATALOGUE[name].unit is not Unit.CATEGORY
-        values = company.data.frame[name].astype(float)
-        auc = roc_auc_score(happened, values)
-        assert auc_of(values, happened) == pytest.approx(max(auc, 1 - auc))
+    first = frame["account_id"].unique()
+    for count, said in ((19, False), (20, True)):
+        few = frame["account_id"].isin(first[:count]).to_numpy()
+        assert few.sum() > 100
+        for churn in (few, ~few):
+            assert enough(replace(company.data, frame=frame.assign(churn=churn)), "churn") == said
 
 
 # Clocks
 
 
-def clocks(tables: World, folder: Path) -> dict[str, str]:
+def clocks(tables: World, folder: Path, as_of: date = AS_OF) -> dict[str, str]:
     warehouse = opened(tables, folder)
-    found = {odd.what: odd.words for odd in odd_clocks(warehouse)}
+    found = {odd.what: odd.words for odd in odd_clocks(warehouse, as_of)}
     warehouse.close()
     return found
 
@@ -309,3 +242,16 @@ def test_a_value_whose_moment_of_learning_is_not_given_is_never_shown(tmp_path: 
     rated = many().replace("| event_at", "| event_at | rating")
     lines = [line if not i else f"{line} | 3" for i, line in enumerate(rated.splitlines())]
     assert "tickets.rated_at" not in clocks(world(tickets="\n".join(lines), subscriptions=terms()), tmp_path)
+
+
+def test_clocks_are_judged_by_what_was_known(tmp_path: Path) -> None:
+    """Ratings that come with their tickets from now on say nothing of the time before."""
+    rows = [f"t{i} | a{i} | -30d | 3 | -{30 if i < 60 else 20}d" for i in range(61)]
+    late = [f"u{i} | a{i} | -{9 - i % 9}d | 3 | -{9 - i % 9}d" for i in range(2000)]
+    told = world(
+        tickets="\n".join(["ticket_id | account_id | event_at | rating | rated_at", *rows, *late]),
+        subscriptions=terms(),
+    )
+    assert "100% of 2,0" in clocks(told, tmp_path / "now")["tickets.rated_at"]
+    assert "of 61 rows" in clocks(told, tmp_path / "then", day(10))["tickets.rated_at"]
+    assert "of 60 rows" in clocks(told, tmp_path / "before", day(25))["tickets.rated_at"]
