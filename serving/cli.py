@@ -200,13 +200,12 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make the challenger champion, through the gate."""
-    from serving.words import promoted_document, promoted_lines
+    from serving.words import newest_entry, promoted_document, promoted_lines
     from training.outcomes import outcome_named
     from training.registry import promote as install
-    from training.trail import trail
 
     model = install(home, outcome_named(outcome).name, version, force=force, why=why, who=os_user())
-    entry = trail(home)[-1]
+    entry = newest_entry(home, model.outcome)
     say(as_json, promoted_document(model, entry), "\n".join(promoted_lines(model, entry)))
 
 
@@ -217,10 +216,12 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring back the champion before the present one."""
+    from serving.words import newest_entry
     from training.outcomes import outcome_named
     from training.registry import rollback as back
 
     model = back(home, outcome_named(outcome).name, who=os_user())
+    newest_entry(home, model.outcome)
     say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
 
 

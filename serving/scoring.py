@@ -102,7 +102,7 @@ def score_row(
     why = drivers(model, answers.shares[number], stands_out, row)
     log_odds = base + sum(driver.share for driver in why)
     probability = 1 / (1 + math.exp(-log_odds))
-    low, high = model.line.interval(log_odds)
+    low, high = model.interval(log_odds, row.get("segment"))
     ahead = {days: float(found[number]) for days, found in answers.ahead.items()}
     by_renewal = float(answers.by_renewal[number])
     tier = tiers.tier(probability, model)

@@ -1,12 +1,15 @@
 """What the commands print for people: an audit, a training, revenue."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from features.segments import SIZES
 from training.audit import Audit, Contradiction
 from training.coverage import SILENT_DAYS
 from training.model import Model
+from training.trail import trail, unread
 from training.train import Trained
 from training.tune import Found
 
@@ -23,6 +26,7 @@ def audit_lines(found: Audit) -> list[str]:
     certain, odd = ([leak for leak in found.leaks if leak.refuses is refuses] for refuses in (True, False))
     for title, rows in (
         ("Stale", list(found.stale)),
+        ("History", list(found.history)),
         ("Contradictions", contradictions),
         ("Suspected of leaking the outcome", [f"{leak.outcome}: {leak.told}" for leak in certain]),
         ("Odd, but no proof of a leak", [f"{leak.outcome}: {leak.told}" for leak in odd]),
@@ -111,6 +115,7 @@ def trained_lines(trained: Sequence[Trained]) -> list[str]:
             )
         if one.search is not None:
             lines.append(f"{one.outcome}: {_search_told(one.search)}")
+        lines += [f"{one.outcome}: {note.replace('**', '')}" for note in one.notes]
         if one.version is None:
             lines += [f"{one.outcome}: refused, nothing registered", *(f"  - {why}" for why in one.refused)]
         elif one.refused:
@@ -123,10 +128,17 @@ def trained_lines(trained: Sequence[Trained]) -> list[str]:
 
 
 def _search_told(found: Found) -> str:
-    told = f"searched: {found.trials} trials done, best log loss so far {found.best:.4f}"
-    if found.unsearched is None:
-        return f"{told}; what a run without a search takes is still under way"
-    return f"{told}, {found.unsearched:.4f} as a run without a search takes it"
+    if found.best == found.unsearched:
+        return (
+            f"searched: {found.trials} trials done, none better than what a run without a search takes, log loss "
+            f"{found.unsearched:.4f}"
+        )
+    difference, low, high = found.gained
+    taken = "the best is taken" if found.better else "not lower beyond chance, so that is taken"
+    return (
+        f"searched: {found.trials} trials done, best log loss {found.best:.4f}, {found.unsearched:.4f} as a run "
+        f"without a search takes it; lower by {difference:+.4f} ({low:+.4f} to {high:+.4f}): {taken}"
+    )
 
 
 def trained_document(one: Trained) -> dict[str, Any]:
@@ -134,8 +146,9 @@ def trained_document(one: Trained) -> dict[str, Any]:
 
     `version`: as registered, also where refused; null where nothing could be learnt. `refused`: what speaks against it,
     empty for a challenger. `card`: a path, or an address on the tracking server. `search`: null without one, else the
-    `trials` done, the `best_log_loss` so far, and `unsearched_log_loss`, that of what a run without a search takes
-    (null where another worker is still at it). `rows`, `unmatured` and `gone` count rows learnt from and dropped.
+    `trials` done, the `best_log_loss`, `unsearched_log_loss`, that of what a run without a search takes, and whether
+    the best was `taken`. `notes`: what a reader must know of how it was trained. `rows`, `unmatured` and `gone` count
+    rows learnt from and dropped.
     """
     found = one.search
     return {
@@ -145,12 +158,26 @@ def trained_document(one: Trained) -> dict[str, Any]:
         "card": one.card,
         "search": None
         if found is None
-        else {"trials": found.trials, "best_log_loss": found.best, "unsearched_log_loss": found.unsearched},
+        else {
+            "trials": found.trials,
+            "best_log_loss": found.best,
+            "unsearched_log_loss": found.unsearched,
+            "taken": found.better,
+        },
+        "notes": list(one.notes),
         "rows": one.rows,
         "unmatured": one.unmatured,
         "gone": one.gone,
         "metrics": {name: vars(measured) for name, measured in one.backtest.metrics.items()} if one.backtest else None,
     }
+
+
+def newest_entry(home: Path, outcome: str) -> dict[str, Any]:
+    """What the trail says last of an outcome; lines of it that were passed over are told on standard error."""
+    told = unread(home)
+    if told is not None:
+        print(f"tenure: {told}", file=sys.stderr)
+    return [entry for entry in trail(home) if entry["outcome"] == outcome][-1]
 
 
 def promoted_lines(model: Model, entry: Mapping[str, Any]) -> list[str]:

@@ -15,10 +15,11 @@ from features.warehouse import Warehouse
 from training.backtest import MIN_ACCOUNTS, came_to
 from training.contradictions import Contradiction, contradictions_in, refusals
 from training.coverage import coverage, freshness
-from training.dataset import Dataset, DatasetError, joined, training_dates
+from training.dataset import Dataset, DatasetError, joined, told_of_history, training_dates
 from training.leak import Leak
 from training.leaks import leaks_of
 from training.outcomes import OUTCOMES, label
+from training.records import told_of_change
 
 __all__ = ["Audit", "Contradiction", "Leak", "audit", "contradictions_in", "refusals"]
 
@@ -33,7 +34,7 @@ class Audit:
     """What an audit found. `unusable` lists why a training would refuse; empty if it would not.
 
     `outcomes` counts the rows to which each came, of all `rows` that a training would learn from; `accounts` the
-    accounts that these are of.
+    accounts that these are of. `history`: what seems to be missing of it.
     """
 
     as_of: date
@@ -48,6 +49,7 @@ class Audit:
     accounts: Mapping[str, int]
     rows: int
     unusable: tuple[str, ...]
+    history: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Plain types for JSON."""
@@ -95,6 +97,7 @@ def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: P
         accounts=accounts,
         rows=0 if known is None else len(known),
         unusable=tuple(unusable),
+        history=_history(warehouse, known, as_of),
     )
 
 
@@ -106,6 +109,12 @@ def _labelled(warehouse: Warehouse, dates: list[date], horizon_days: int, as_of:
     """
     found = label(warehouse, spine(warehouse, dates), horizon_days, as_of)
     return found[found["matured"] & ~found["gone"]]
+
+
+def _history(warehouse: Warehouse, known: pd.DataFrame | None, as_of: date) -> tuple[str, ...]:
+    """Where the record begins later than the contracts do, and outcomes whose rate changes as if some were missing."""
+    changes = [] if known is None else [told_of_change(known, name) for name in OUTCOMES]
+    return tuple(told for told in (told_of_history(warehouse, as_of), *changes) if told)
 
 
 def sampled_dates(dates: list[date], most: int) -> list[date]:

@@ -1,6 +1,6 @@
-"""Rolling-origin folds: learn from what had matured on a date, predict what came after, never the other way."""
+"""The backtest: every contender learns on each fold what had matured, and is judged by what came after."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -25,12 +25,12 @@ from training.calibration import (
     segment_offsets,
 )
 from training.dataset import Dataset
+from training.folds import Fold, planned
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, between, label_at
 from training.metrics import Metrics, better_by, metrics
 from training.outcomes import last_matured, outcome_named
 from training.worth import Interval, intervals
 
-FOLDS = 4
 MIN_ACCOUNTS = 20
 """An outcome that came to fewer accounts than this in the whole history, to half as many in the test periods, or to a
 quarter in a fold's past, is not enough to learn from.
@@ -56,14 +56,6 @@ without and with what segments add."""
 
 class NotEnough(ValueError):
     """Too few outcomes to say anything."""
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Dates learnt from and dates predicted; at least `horizon_days` and the grace period lie between."""
-
-    learn: tuple[date, ...]
-    test: tuple[date, ...]
 
 
 @dataclass(frozen=True)
@@ -97,27 +89,6 @@ class Backtest:
         return SERVED if contender == OURS else contender
 
 
-def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold]:
-    """The last dates in `count` blocks, each learnt for from the dates whose horizon had passed before it.
-
-    None if no date lies so far after the first.
-    """
-    ready = [day for day in dates if min(dates) <= last_matured(day, horizon_days)]
-    usable = ready[len(ready) // 3 :] if len(ready) > count else ready
-    if not usable:
-        return []
-    blocks = np.array_split(np.array(usable, dtype=object), min(count, len(usable)))
-    return [
-        Fold(tuple(day for day in dates if day <= last_matured(block[0], horizon_days)), tuple(block))
-        for block in blocks
-    ]
-
-
-def planned(data: Dataset) -> list[Fold]:
-    """The folds of a dataset's dates."""
-    return folds(sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique())), data.horizon_days)
-
-
 def predictions(
     data: Dataset,
     outcome: str,
@@ -146,19 +117,17 @@ def predictions(
         yield number, test, {name: make(learn, happened, test) for name, make in made.items() if name in contenders}
 
 
-def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | None = None) -> Backtest:
-    """Every contender on rolling-origin folds; `NotEnough` if there are too few outcomes to learn from or to judge."""
-    found = came_to(data.frame, outcome)
-    if found < MIN_ACCOUNTS:
-        raise NotEnough(
-            f"{outcome}: {int(data.frame[outcome].sum())} outcomes in {len(data.frame)} rows, of {found} accounts, are "
-            f"not enough to learn from; expected at least {MIN_ACCOUNTS} accounts. Wait for more history, or take a "
-            "longer --horizon"
-        )
-    parts: list[pd.DataFrame] = []
-    used: list[Fold] = []
+def periods(
+    data: Dataset,
+    outcome: str,
+    params: Params,
+    progress: Progress | None = None,
+    contenders: Collection[str] = CONTENDERS,
+) -> Iterator[tuple[Fold, pd.DataFrame]]:
+    """Each fold with its rows, as `Backtest.rows` holds them; ours as it would have been served on its first day."""
+    earlier: list[pd.DataFrame] = []
     plan = planned(data)
-    for number, test, made in predictions(data, outcome, params, progress):
+    for number, test, made in predictions(data, outcome, params, progress, contenders):
         others = [name for days in HORIZONS if (name := label_at(outcome, days)) in test]
         others += [LOST_AT_RENEWAL] if LOST_AT_RENEWAL in test and outcome == "churn" else []
         part = test.reindex(columns=["account_id", "as_of", *DESCRIBED, RENEWAL, *others]).assign(
@@ -172,7 +141,8 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         )
         for name, prediction in made.items():
             part[name] = prediction.new
-        line = _line_before(pd.concat(parts) if parts else None, outcome, data.horizon_days, plan[number].test[0])
+        known = pd.concat(earlier) if earlier else None
+        line = _line_before(known, outcome, data.horizon_days, plan[number].test[0])
         part[label_at(outcome, data.horizon_days)] = test[outcome].astype("boolean")
         part[SERVED] = replace(line, segments={}).served(_floats(part, OURS))
         part[SEGMENTED] = line.served(_floats(part, OURS), part["segment"])
@@ -180,36 +150,58 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         part = part.assign(
             **{SERVED + name: found for name, found in _served_ahead(line, made[OURS].ahead, part).items()}
         )
-        parts.append(part)
-        used.append(plan[number])
-    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    judged = 0 if rows.empty else came_to(rows, "happened")
-    if judged < MIN_ACCOUNTS / 2:
-        raise NotEnough(
-            f"{outcome}: the history is too short for a backtest: {0 if rows.empty else int(rows['happened'].sum())} "
-            f"outcomes fall into test periods, of {judged} accounts, expected at least {MIN_ACCOUNTS // 2} accounts; "
-            "take a shorter --horizon or wait"
-        )
-    happened = _floats(rows, "happened")
-    segments = better_by(happened, _floats(rows, SEGMENTED), _floats(rows, SERVED), rows["account_id"], params.seed)
-    if segments[1] > 0:
+        earlier.append(part)
+        yield plan[number], part
+
+
+def as_served(parts: Sequence[pd.DataFrame], seed: int) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+    """Periods under one another, and by how much what segments add lowered the log loss; where it did beyond chance it
+    is part of what would have been served."""
+    if not parts:
+        return pd.DataFrame(), (0.0, 0.0, 0.0)
+    rows = pd.concat(parts, ignore_index=True)
+    happened, plain, segmented = (_floats(rows, name) for name in ("happened", SERVED, SEGMENTED))
+    gained = better_by(happened, segmented, plain, rows["account_id"], seed)
+    if gained[1] > 0:
         served = [str(name) for name in rows if str(name).startswith(SERVED)]
         rows[served] = rows[served].add(rows[SEGMENTED] - rows[SERVED], axis=0)
+    return rows, gained
+
+
+def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | None = None) -> Backtest:
+    """Every contender on rolling-origin folds; `NotEnough` if there are too few outcomes to learn from or to judge."""
+    found = came_to(data.frame, outcome)
+    if found < MIN_ACCOUNTS:
+        raise NotEnough(
+            f"{outcome}: {int(data.frame[outcome].sum())} outcomes in {len(data.frame)} rows, of {found} accounts, are "
+            f"not enough to learn from; expected at least {MIN_ACCOUNTS} accounts. Wait for more history, or take a "
+            "longer --horizon"
+        )
+    told = list(periods(data, outcome, params, progress))
+    rows, segments = as_served([part for _, part in told], params.seed)
+    came = 0 if rows.empty else came_to(rows, "happened")
+    if came < MIN_ACCOUNTS / 2:
+        raise NotEnough(
+            f"{outcome}: the history is too short for a backtest: {0 if rows.empty else int(rows['happened'].sum())} "
+            f"outcomes fall into test periods, of {came} accounts, expected at least {MIN_ACCOUNTS // 2} accounts; "
+            "take a shorter --horizon or wait"
+        )
     line = _line(rows, outcome, data.horizon_days)
     line = replace(line, doubt=doubt(line, rows, _floats(rows, OURS)))
     if segments[1] > 0:
         line = replace(line, segments=segment_offsets(rows, line.served(_floats(rows, OURS))))
+    happened = _floats(rows, "happened")
     columns = {OURS: SERVED} | {name: name for name in BASELINES}
-    known_by = {number: last_matured(plan[number].test[0], data.horizon_days) for number in rows["fold"].unique()}
+    known_by = {int(part["fold"].iloc[0]): last_matured(fold.test[0], data.horizon_days) for fold, part in told}
     covered = coverage(rows, _floats(rows, OURS), known_by)
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
-        folds=tuple(used),
+        folds=tuple(fold for fold, _ in told),
         rows=rows,
         line=line,
-        metrics={name: _judged(rows, "happened", column) for name, column in columns.items()},
-        by_fold=tuple(_judged(part, "happened", SERVED) for _, part in rows.groupby("fold")),
+        metrics={name: judged(rows, "happened", column) for name, column in columns.items()},
+        by_fold=tuple(judged(part, "happened", SERVED) for _, part in rows.groupby("fold")),
         beats={
             name: better_by(happened, _floats(rows, SERVED), _floats(rows, name), rows["account_id"], params.seed)
             for name in BASELINES
@@ -227,7 +219,8 @@ def came_to(rows: pd.DataFrame, outcome: str) -> int:
     return int(rows["account_id"][rows[outcome].fillna(False).astype(bool)].nunique())
 
 
-def _judged(rows: pd.DataFrame, outcome: str, column: str) -> Metrics:
+def judged(rows: pd.DataFrame, outcome: str = "happened", column: str = SERVED) -> Metrics:
+    """How good a column of log-odds was on rows of a backtest."""
     return metrics(_floats(rows, outcome), _floats(rows, column), _floats(rows, "arr"), rows["account_id"])
 
 
@@ -295,7 +288,7 @@ def _ahead(rows: pd.DataFrame) -> dict[str, Metrics]:
         if column != name and name in rows.columns:
             known = rows[rows[name].notna() & rows[column].notna()]
             if len(known):
-                found[name] = _judged(known, name, column)
+                found[name] = judged(known, name, column)
     return found
 
 

@@ -68,18 +68,18 @@ class Line:
         """(rows,) served log-odds at the end of each row's own term."""
         return self.served(raw, segments) + self.renewal
 
-    def error(self, log_odds: float) -> float:
-        """The standard error of served log-odds."""
-        raw = (log_odds - self.intercept) / self.slope
+    def error(self, log_odds: float, segment: str | None = None) -> float:
+        """The standard error of log-odds served to an account of a segment: of the line's part in them."""
+        raw = (log_odds - self.segments.get(segment or "", 0.0) - self.intercept) / self.slope
         level, both, slope = self.doubt
         return math.sqrt(max(level + 2 * raw * both + raw**2 * slope, 0.0))
 
-    def interval(self, log_odds: float) -> tuple[float, float]:
+    def interval(self, log_odds: float, segment: str | None = None) -> tuple[float, float]:
         """The probabilities between which, in 95 of 100 periods, lies the rate behind the outcomes of rows so scored.
 
         How many of finitely many accounts it comes to scatters about that rate by chance as well (`Coverage`).
         """
-        off = Z * self.error(log_odds)
+        off = Z * self.error(log_odds, segment)
         return 1 / (1 + math.exp(off - log_odds)), 1 / (1 + math.exp(-off - log_odds))
 
 

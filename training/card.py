@@ -35,13 +35,23 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Making:
-    """How a model was made, so that it can be made again: its parameters, how many sets of them were searched (0: the
-    defaults), the seed, and the fingerprint of what it learnt from."""
+    """How a model was made, so that it can be made again: its parameters, how many sets of them were tried (0: none was
+    searched for) and whether the best was taken (`chosen`), the seed, and the fingerprint of what it learnt from."""
 
     params: Mapping[str, object]
     trials: int
     seed: int
     fingerprint: str
+    chosen: bool = False
+
+    @property
+    def how(self) -> str:
+        """How the parameters were come by."""
+        if not self.trials:
+            return "not searched for"
+        if self.chosen:
+            return f"the best of {self.trials} trials"
+        return f"as without a search, for of {self.trials} trials none was better beyond chance"
 
 
 def card_files(
@@ -95,7 +105,7 @@ def card_markdown(
         *_calibration_lines(result, model),
         *_reason_lines(reason_shares(model, data.frame, CAPACITY)),
         "",
-        f"Known weaknesses: {'; '.join(weaknesses(result, model, making.trials if making else 0))}.",
+        f"Known weaknesses: {'; '.join(weaknesses(result, model, making.trials if making and making.chosen else 0))}.",
         *_making_lines(making),
         *_sight_lines(model),
         *(line for file, caption in CAPTIONS.items() for line in ("", f"![{caption}]({file})")),
@@ -123,14 +133,14 @@ def _for_whom(outcome: str) -> str:
 def _making_lines(making: Making | None) -> list[str]:
     if making is None:
         return []
-    how = f"the best of {making.trials} trials" if making.trials else "not searched for"
     told = ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in (making.params.items())
     )
     return [
         "",
-        f"Made with seed {making.seed} from data of fingerprint {making.fingerprint}. Parameters, {how}: {told}.",
+        f"Made with seed {making.seed} from data of fingerprint {making.fingerprint}. "
+        f"Parameters, {making.how}: {told}.",
     ]
 
 
@@ -148,21 +158,37 @@ def _contender_lines(result: Backtest) -> list[str]:
     ):
         cells = [format(getattr(result.metrics[who], name), form) for who in contenders]
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    profits = [f"{profit_of(result, who):.2%}" for who in contenders]
+    profits = [earned for who in contenders if (earned := profit_of(result, who)) is not None]
     lower = "; ".join(
         f"against {name} by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
         for name, (difference, low, high) in result.beats.items()
     )
+    if profits:
+        lines.append(f"| expected profit of saving, % of the ARR | {' | '.join(map(_earned, profits))} |")
     return [
         *lines,
-        f"| expected profit of saving, % of the ARR | {' | '.join(profits)} |",
         "",
-        "In brackets: 95% of a bootstrap over accounts. Profit: of the best number of accounts to try to save, each "
-        f"try at {SAVE_COST:.0%} of the mean ARR, the share that can be saved unknown (Verbraken et al., 2013; "
-        "Janssens et al., 2022).",
+        f"In brackets: 95% of a bootstrap over accounts.{_profit_told(profits)}",
         "",
         f"Log loss lowered, with a 95% interval from a paired bootstrap over accounts: {lower}",
     ]
+
+
+def _earned(profit: float) -> str:
+    return f"{profit:.2%}" if round(profit, 4) else "0.00%: try nobody"
+
+
+def _profit_told(profits: Sequence[float]) -> str:
+    """What the profit is of, where anybody is to be saved, and what it says where there is none."""
+    if not profits:
+        return ""
+    told = (
+        " Profit: of the best number of accounts to try to save, each "
+        f"try at {SAVE_COST:.0%} of the mean ARR, the share that can be saved unknown (Verbraken et al., 2013; "
+        "Janssens et al., 2022)."
+    )
+    none = " At this cost it pays to try nobody, whoever ranks; only cheaper tries would."
+    return told if any(round(one, 4) for one in profits) else told + none
 
 
 def _counts(found: Metrics) -> str:

@@ -10,7 +10,8 @@ from features.cohort import cohort, spine
 from features.snapshot import Progress, snapshot
 from features.warehouse import Warehouse
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, label_at
-from training.outcomes import OUTCOMES, label, last_matured, lost_at_renewal, treated_after
+from training.outcomes import OUTCOMES, label, last_matured, lives, lost_at_renewal, treated_after
+from training.records import whole_since
 
 TREATED_AFTER = "treated_after"
 """The column that says after how many days a playbook was started for the account; null where none was."""
@@ -53,14 +54,29 @@ class Dataset:
         return self.frame[outcome].astype("int8")
 
 
-def history_begins(warehouse: Warehouse) -> date:
-    """The first day from which an account's life can be followed: terms are known, and usage where it is given.
+def history_begins(warehouse: Warehouse, until: date) -> date:
+    """The first day from which an account's life can be followed: terms are known, and usage where it is given; where
+    it is not, those who left are on record as well as those who stayed (`whole_since`).
 
     2026-11-22: contracts often reach further back than telemetry, and then only of accounts that are still there.
     Dates before the telemetry would teach that old accounts never leave, and that nobody used the product.
     """
     usage = warehouse.loaded["usage"].first if "usage" in warehouse.tables else None
-    return max(warehouse.first_day, usage) if usage else warehouse.first_day
+    if usage:
+        return max(warehouse.first_day, usage)
+    since = whole_since(lives(warehouse, until))
+    return warehouse.first_day if since is None else max(warehouse.first_day, until - timedelta(days=since))
+
+
+def told_of_history(warehouse: Warehouse, until: date) -> str:
+    """Where terms of earlier days were left out, because of churns too few are on record there: that, in words."""
+    begins = history_begins(warehouse, until)
+    if "usage" in warehouse.tables or begins == warehouse.first_day:
+        return ""
+    return (
+        f"History begins on {begins}, though contracts are known since {warehouse.first_day}: of the time before, "
+        "hardly any are on record of accounts that left. Hand those over, or a usage table, to learn from it"
+    )
 
 
 def training_dates(warehouse: Warehouse, horizon_days: int, until: date) -> list[date]:
@@ -69,7 +85,7 @@ def training_dates(warehouse: Warehouse, horizon_days: int, until: date) -> list
     Raises `DatasetError` if there is none.
     """
     newest = last_matured(until, horizon_days)
-    oldest = history_begins(warehouse) + timedelta(days=FIRST_HISTORY_DAYS)
+    oldest = history_begins(warehouse, until) + timedelta(days=FIRST_HISTORY_DAYS)
     if newest < oldest:
         raise DatasetError(
             f"not enough history: {horizon_days} days of horizon and the grace period before {until} end on {newest}, "

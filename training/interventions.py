@@ -46,6 +46,22 @@ def without_interventions(data: Dataset, how: str, seed: int) -> Dataset:
     return replace(data, frame=kept.reset_index(drop=True))
 
 
+def told_of(data: Dataset, how: str) -> str:
+    """What became of the rows on which a playbook ran, in words; nothing where none did and nothing was asked."""
+    if not data.treated:
+        return "Nothing was weighted: no playbook ran within the horizon of any row." if how == "weight" else ""
+    done = "kept" if how == "keep" else "left out"
+    if how == "weight" and WEIGHT in data.frame:
+        done = "left out, and rows alike count for more"
+    told = f"A playbook ran within the horizon of {data.treated:,} rows; they were {done}."
+    if how == "weight" and WEIGHT not in data.frame:
+        told += (
+            f" Nothing was weighted: so few do not tell who gets a playbook (at least {MIN_TREATED} rows with one, and "
+            "as many without, are needed)."
+        )
+    return told
+
+
 def _unpoisoned(frame: pd.DataFrame) -> pd.DataFrame:
     """The outcomes of each horizon, and of the end of the term, unknown where a playbook ran before it ended."""
     after = frame[TREATED_AFTER]

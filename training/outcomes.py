@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import ibis.expr.types as ir
 import pandas as pd
 
 from features.asof import follow
@@ -32,6 +33,22 @@ OUTCOMES: Mapping[str, Outcome] = {
         Outcome("expansion", "grows by at least 5 %", bad=False),
     )
 }
+
+
+@dataclass(frozen=True)
+class Lives:
+    """How many paid terms began and ended, and how many churns came, by how many days ago."""
+
+    begun: Mapping[int, int]
+    ended: Mapping[int, int]
+    churns: Mapping[int, int]
+
+    def days_before(self, age: int) -> float:
+        """The days that terms lasted before the day `age` days ago, summed."""
+        began, over = (
+            sum(max(days - age, 0) * count for days, count in told.items()) for told in (self.begun, self.ended)
+        )
+        return float(began - over)
 
 
 class OutcomeError(ValueError):
@@ -81,6 +98,23 @@ def label(warehouse: Warehouse, spine: pd.DataFrame, horizon_days: int, until: d
         for i, day in enumerate(days)
     ]
     return pd.concat(parts).loc[spine.index]
+
+
+def lives(warehouse: Warehouse, until: date) -> Lives:
+    """What is on record of paid terms and of churns, as known before `until`; a churn ahead is none yet."""
+    known = with_end(follow(warehouse.tables["subscriptions"], SOURCES["subscriptions"], until))
+    paid = known.filter((known.arr > 0) & (known.end_age.isnull() | (known.end_age < known.starts_age)))
+    churned = stops(known)
+
+    def counted(ages: ir.Table) -> dict[int, int]:
+        rows = warehouse.engine.frame(ages.group_by("age").agg(count=ages.count()))
+        return {int(age): int(count) for age, count in zip(rows["age"], rows["count"], strict=True)}
+
+    return Lives(
+        begun=counted(paid.select(age="starts_age")),
+        ended=counted(paid.filter(paid.end_age.notnull()).select(age="end_age")),
+        churns=counted(churned.filter(churned.churned_age > 0).select(age="churned_age")),
+    )
 
 
 def lost_at_renewal(warehouse: Warehouse, spine: pd.DataFrame, until: date) -> pd.Series:

@@ -28,10 +28,11 @@ from training.tracking import (
     opened,
     tagged,
     tracked,
+    trials,
     versions,
     written,
 )
-from training.trail import NOBODY, PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, trail, write_down
+from training.trail import NOBODY, PROMOTED, REFUSED, ROLLED_BACK, before, point, pointer, trail, written_down
 
 
 class RegistryError(ValueError):
@@ -95,8 +96,9 @@ def promote(
             found = beside_champion(home, load(folder), sample_in(folder))
             faults = [*tagged(client, outcome, chosen, "faults"), *found.faults]
             entry |= {"version": chosen, "faults": faults, "compared": list(found.compared)}
+            entry |= {"trials": trials(client, outcome, chosen)}
             if faults and not force:
-                _write_down(home, entry | {"action": REFUSED, "why": why})
+                _refuse(home, entry | {"why": why})
                 raise PromotionRefused(
                     f"{outcome} version {chosen} is not promoted:", faults, _all_the_same(outcome, chosen)
                 )
@@ -115,6 +117,7 @@ def rollback(home: Path, outcome: str, *, who: str = NOBODY) -> Model:
             raise RegistryError(f"{outcome} has no earlier champion to roll back to")
         entry = {"outcome": outcome, "who": who, "why": f"back from version {current['version']}", "forced": False}
         entry |= {"version": earlier, "action": ROLLED_BACK, "faults": [], "compared": []}
+        entry |= {"trials": trials(client, outcome, earlier)}
         with _at_hand(home, client, outcome, earlier) as folder:
             return _install(home, client, folder, entry)
 
@@ -192,7 +195,8 @@ def _challenger(home: Path, client: Any, outcome: str, entry: dict[str, Any]) ->
         told, cure = f"{told}the newest version, {newest}, was refused:", _all_the_same(outcome, newest)
     else:
         told, cure = f"{told}no version is newer than {newest}.", f"Run `tenure train … --outcome {outcome}` first."
-    _write_down(home, entry | {"version": newest, "action": REFUSED, "why": "", "faults": faults, "compared": []})
+    entry = entry | {"version": newest, "why": "", "faults": faults, "compared": []}
+    _refuse(home, entry | {"trials": trials(client, outcome, newest)})
     raise PromotionRefused(told, faults, cure)
 
 
@@ -227,7 +231,11 @@ def _copy(home: Path, outcome: str, version: str) -> Path:
 
 
 def _install(home: Path, client: Any, fetched: Path, entry: dict[str, Any]) -> Model:
-    """The version of the entry serves from now on: its copy, the alias, the pointer, the trail, in this order."""
+    """The version of the entry serves from now on: its copy, the trail, the alias, the pointer, in this order.
+
+    2026-11-26: the trail goes before what it tells of, and is taken back where that fails: no version serves without
+    its entry.
+    """
     outcome, version = entry["outcome"], entry["version"]
     model, folder = load(fetched), _copy(home, outcome, version)
     if fetched != folder:
@@ -235,15 +243,28 @@ def _install(home: Path, client: Any, fetched: Path, entry: dict[str, Any]) -> M
         if folder.exists():
             folder.rename(fetched.with_name("corrupted"))
         fetched.rename(folder)
-    client.set_registered_model_alias(f"tenure-{outcome}", CHAMPION, version)
-    point(home, outcome, version, folder)
-    _write_down(home, entry)
+    with _written_down(home, entry):
+        client.set_registered_model_alias(f"tenure-{outcome}", CHAMPION, version)
+        point(home, outcome, version, folder)
     return model
 
 
-def _write_down(home: Path, entry: dict[str, Any]) -> None:
+def _refuse(home: Path, entry: dict[str, Any]) -> None:
+    with _written_down(home, entry | {"action": REFUSED}):
+        pass
+
+
+@contextmanager
+def _written_down(home: Path, entry: dict[str, Any]) -> Iterator[None]:
     """The one place outside `serving` that asks the clock: when something was decided is no input of any figure."""
-    write_down(home, {"at": datetime.now(UTC).isoformat(timespec="seconds")} | entry)
+    try:
+        with written_down(home, {"at": datetime.now(UTC).isoformat(timespec="seconds")} | entry):
+            yield
+    except OSError as error:
+        raise RegistryError(
+            f"what becomes of {entry['outcome']} version {entry['version']} cannot be written down in {home}: {error}. "
+            "What served before goes on serving; make room on the disk, or give the right to write, and ask again"
+        ) from error
 
 
 @contextmanager

@@ -116,6 +116,7 @@ def tracked(mlflow: ModuleType, record: Record) -> Registered:
     client.set_model_version_tag(name, version, "run_id", run.info.run_id)
     client.set_model_version_tag(name, version, "faults", json.dumps(record.faults))
     client.set_model_version_tag(name, version, "challenged", json.dumps(list(record.challenged)))
+    client.set_model_version_tag(name, version, "trials", json.dumps(record.params.get("trials")))
     if not against:
         client.set_registered_model_alias(name, CHALLENGER, version)
     card = f"{run.info.artifact_uri}/{STATE}/card.md"
@@ -154,6 +155,13 @@ def versions(client: Any, outcome: str) -> list[str]:
     """Every version of an outcome's model, oldest first."""
     found = client.search_model_versions(f"name='tenure-{outcome}'")
     return sorted((str(one.version) for one in found), key=int)
+
+
+def trials(client: Any, outcome: str, version: str) -> int | None:
+    """How many sets of parameters were tried for a version, 0 without a search; None where the version is older than
+    the tag."""
+    found: int | None = json.loads(client.get_model_version(f"tenure-{outcome}", version).tags.get("trials", "null"))
+    return found
 
 
 def tagged(client: Any, outcome: str, version: str, tag: str) -> list[str]:

@@ -17,18 +17,19 @@ from training.booster import Params
 from training.calibration import sigmoid
 from training.card import Making, card_files
 from training.challenge import HAPPENED, SAMPLE, TOLD, as_file, sampled
-from training.dataset import Dataset, DatasetError, dataset
+from training.dataset import Dataset, DatasetError, dataset, told_of_history
 from training.fingerprint import fingerprint
 from training.gate import Trial, faults
-from training.interventions import without_interventions
+from training.interventions import told_of, without_interventions
 from training.leak import Leak
 from training.leaks import leaks_of, refusals
 from training.metrics import Metrics
 from training.model import Model, fit
 from training.outcomes import OUTCOMES, outcome_named
+from training.records import told_of_change
 from training.registry import beside_champion, check_home, register
 from training.tracking import Record
-from training.tune import Found, Search, as_many_trees, study_under, tuned
+from training.tune import Found, Search, as_many_trees, compared, study_under, tuned
 
 HORIZON_DAYS = 90
 ALLOWED = "a model that learnt from this would be better on paper than in life; to train all the same: --allow-leaks"
@@ -58,7 +59,7 @@ class TrainingRun:
 class Trained:
     """What a run came to for one outcome: a version, challenger unless something speaks against it (`refused`), and
     where its `card` lies; no version where nothing could be learnt. `search`: what the search came to, if there was
-    one."""
+    one. `notes`: what a reader must know of how it was trained."""
 
     outcome: str
     version: str | None
@@ -70,6 +71,7 @@ class Trained:
     gone: int
     card: str | None = None
     search: Found | None = None
+    notes: tuple[str, ...] = ()
 
 
 def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress | None = None) -> list[Trained]:
@@ -108,11 +110,11 @@ def train_outcome(
     `leaks` are those that the run was told to allow; they are recorded with the model.
     """
     counts = len(data.frame), data.unmatured, data.gone
+    notes = _notes(warehouse, run, data, outcome, [f"{leak.outcome}: {leak.told}" for leak in leaks])
     try:
-        params, searched = _params(data, run, outcome, home, _within(progress, 0, 0.6))
-        result = backtest(data, outcome, params, _within(progress, 0.6 if run.trials else 0, 0.3))
+        params, result, searched = _searched(data, run, outcome, home, _within(progress, 0, 0.9))
     except NotEnough as error:
-        return Trained(outcome, None, None, None, (str(error),), *counts)
+        return Trained(outcome, None, None, None, (str(error),), *counts, notes=notes)
     if progress:
         progress(0.9, f"fitting {outcome} on {len(data.frame):,} rows")
     model = fit(
@@ -126,23 +128,27 @@ def train_outcome(
         spread=sigmoid(result.rows["served"].to_numpy(dtype=np.float64)),
         growth=_growth(data.frame, outcome),
     )
-    record = _record(Path(warehouse.location).name, data, run, params, result, model, home, leaks)
+    record = _record(Path(warehouse.location).name, data, run, params, result, model, home, leaks, searched, notes)
     made = register(home, record)
     model, refused = replace(model, version=f"{outcome}-v{made.version}"), (*record.faults, *record.challenged)
-    return Trained(outcome, made.version, model, result, refused, *counts, made.card, searched)
+    return Trained(outcome, made.version, model, result, refused, *counts, made.card, searched, notes)
 
 
-def _params(
+def _searched(
     data: Dataset, run: TrainingRun, outcome: str, home: Path, progress: Progress | None
-) -> tuple[Params, Found | None]:
-    """What the model is grown by, and what the search for it came to, if there was one."""
-    params = replace(Params(), seed=run.seed)
+) -> tuple[Params, Backtest, Found | None]:
+    """What the model is grown by, its backtest, and what the search came to, if there was one: its best is taken where
+    it is better beyond chance than what a run without a search takes."""
+    plain = as_many_trees(data, outcome, replace(Params(), seed=run.seed))
+    usual = backtest(data, outcome, plain, _within(progress, 0, 0.2 if run.trials else 1))
     if not run.trials:
-        return as_many_trees(data, outcome, params), None
-    backtest(data, outcome, params)  # says at once if there is not enough to search over
-    search = Search(run.trials, run.seed, run.study or study_under(home), run.minutes, run.interventions)
-    found = tuned(data, outcome, search, progress)
-    return found.params, found
+        return plain, usual, None
+    search = Search(run.trials, run.seed, run.study or study_under(home), run.minutes, run.interventions, plain)
+    best = tuned(data, outcome, search, _within(progress, 0.2, 0.6))
+    same = best.params == plain
+    told = usual if same else backtest(data, outcome, best.params, _within(progress, 0.8, 0.2))
+    found = compared(told, usual, best.trials, run.seed)
+    return (best.params, told, found) if found.better else (plain, usual, found)
 
 
 def _record(
@@ -154,6 +160,8 @@ def _record(
     model: Model,
     home: Path,
     leaks: Sequence[Leak],
+    searched: Found | None,
+    notes: Sequence[str],
 ) -> Record:
     """The gate's verdict, the challenger beside the champion, the card and all that is tracked."""
     allowed = [f"{leak.outcome}: {leak.told}" for leak in leaks]
@@ -161,13 +169,15 @@ def _record(
     sample = sampled(data.frame[["account_id", "as_of", *data.features]], told)
     shut = faults(result, Trial(allowed, _latency(model, data)))
     against = beside_champion(home, model, sample).faults
-    making = Making(asdict(params), run.trials, run.seed, fingerprint(data.frame))
+    trials, chosen = (searched.trials, searched.better) if searched else (0, False)
+    making = Making(asdict(params), trials, run.seed, fingerprint(data.frame), chosen)
     return Record(
         model=model,
         params=asdict(params)
         | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(data.frame)}
         | {"allow_leaks": run.allow_leaks, "leaks": ", ".join(sorted({leak.feature for leak in leaks})) or "none"}
-        | {"trials": run.trials, "interventions": run.interventions, "treated_rows": data.treated},
+        | {"trials": trials, "trials_asked": run.trials, "trials_chosen": chosen}
+        | {"interventions": run.interventions, "treated_rows": data.treated},
         metrics={
             f"{name.replace(' ', '_')}.{measure}": value
             for name, found in result.metrics.items()
@@ -183,8 +193,7 @@ def _record(
         },
         faults=shut,
         challenged=against,
-        files=card_files(data, result, model, [*shut, *against], _notes(run, data, allowed), making)
-        | {SAMPLE: as_file(sample)},
+        files=card_files(data, result, model, [*shut, *against], notes, making) | {SAMPLE: as_file(sample)},
     )
 
 
@@ -222,14 +231,15 @@ def _latency(model: Model, data: Dataset, calls: int = 15) -> float:
     return float(np.median(took))
 
 
-def _notes(run: TrainingRun, data: Dataset, leaks: Sequence[str]) -> list[str]:
+def _notes(
+    warehouse: Warehouse, run: TrainingRun, data: Dataset, outcome: str, leaks: Sequence[str]
+) -> tuple[str, ...]:
     """What a reader of the card must know of how it was trained."""
     notes = [f"**Trained on tables that seem to know the outcome:** {'; '.join(leaks)}."] if leaks else []
-    if data.treated:
-        done = {"keep": "kept", "exclude": "left out", "weight": "left out, and rows alike count for more"}
-        what = done[run.interventions]
-        notes.append(f"A playbook ran within the horizon of {data.treated:,} rows; they were {what}.")
-    return notes
+    history = told_of_history(warehouse, run.until), told_of_change(data.frame, outcome)
+    notes += [f"{one}." for one in history if one]
+    treated = told_of(data, run.interventions)
+    return (*notes, *([treated] if treated else []))
 
 
 def _within(progress: Progress | None, start: float, share: float) -> Progress | None:

@@ -22,7 +22,7 @@ COVERED = 0.8
 
 
 def weaknesses(result: Backtest, model: Model, trials: int = 0) -> list[str]:
-    """Each weakness in plain words, in the order of the card; `trials` is how many sets of parameters were searched."""
+    """Each weakness in plain words, in the order of the card; `trials`: out of how many its parameters were chosen."""
     return [
         *_of_promises(result),
         *_of_intervals(result),
@@ -39,8 +39,11 @@ def asked_for(name: str) -> str:
     return "by the end of the term" if name == LOST_AT_RENEWAL else f"{name.rpartition('_')[2]} days ahead"
 
 
-def profit_of(result: Backtest, who: str) -> float:
-    """The expected profit of saving the accounts that a contender ranks highest (`worth.profit`)."""
+def profit_of(result: Backtest, who: str) -> float | None:
+    """The expected profit of saving the accounts that a contender ranks highest (`worth.profit`); None of an outcome
+    from which nobody is saved."""
+    if result.outcome != "churn":
+        return None
     rows = result.rows
     happened, log_odds, arr = (rows[name].to_numpy(dtype=float) for name in ("happened", result.column(who), "arr"))
     return profit(happened, log_odds, arr)
@@ -88,7 +91,7 @@ def _of_worth(result: Backtest) -> Iterator[str]:
     ours = profit_of(result, OURS)
     for name in BASELINES:
         theirs = profit_of(result, name)
-        if round(theirs, 4) > round(ours, 4):  # as the card prints them
+        if ours is not None and theirs is not None and round(theirs, 4) > round(ours, 4):  # as the card prints them
             yield f"trying to save whom {name} ranks highest earns more: {theirs:.2%} of the ARR, ours {ours:.2%}"
 
 

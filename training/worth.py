@@ -132,6 +132,9 @@ def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_C
     The share of leavers who can be saved is not known, so it is drawn from `SAVED`; for each value the best number of
     accounts to try is taken (Verbraken, Verbeke and Baesens, 2013), every account with its own worth (Janssens,
     Bogaert, Bague and Van den Poel, 2022, for B2B). 0: better try nobody.
+
+    Only leavers are saved, so it is asked of churn alone: of one that shrinks a part is at stake, and what an offer
+    does to those who would grow has been measured by nobody whom we could cite.
     """
     from scipy.stats import beta
 

@@ -19,7 +19,6 @@ from serving.terminal import os_user
 from serving.words import trained_document, trained_lines
 from tests.conftest import LATER, UNTIL, Company
 from tests.worlds import AS_OF, day, world, written
-from training.booster import Params
 from training.registry import register
 from training.tracking import Record
 from training.trail import trail
@@ -336,7 +335,11 @@ def test_a_second_promotion_of_the_same_is_a_no_that_says_what_became_of_the_new
     done = run("promote", "churn", "--version", "2", "--force", "--why", "a pilot", "--home", home)
     assert done.status == 0
     assert "not compared with churn-v1" in done.out
-    assert run("rollback", "churn", "--home", home).out == "churn-v1 is champion for churn again.\n"
+    with (home / "promotions.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"at": "2026')
+    back = run("rollback", "churn", "--home", home)
+    assert back.out == "churn-v1 is champion for churn again.\n"
+    assert "is no entry of the trail and was passed over" in back.err
     assert trail(home)[-1]["who"] == os_user()
 
 
@@ -344,18 +347,27 @@ def test_training_says_which_version_was_registered_where_its_card_lies_and_what
     company: Company,
 ) -> None:
     one = company.trained["churn"]
-    found = Found(Params(), 12, 0.1234, 0.1301)
+    found = Found(12, 0.1234, 0.1301, (0.0067, 0.0012, 0.0101))
     for refusals, words in (((), "version 1 is challenger"), (("too weak",), "version 1 is registered, but not as")):
         lines = trained_lines([replace(one, refused=refusals, search=found)])
         text = "\n".join(lines)
         assert words in text
         assert f"churn: card at {one.card}" in lines
-        assert "12 trials done, best log loss so far 0.1234, 0.1301 as a run without a search takes it" in text
+        assert "12 trials done, best log loss 0.1234, 0.1301 as a run without a search takes it" in text
+        assert "lower by +0.0067 (+0.0012 to +0.0101): the best is taken" in text
         told = trained_document(replace(one, refused=refusals, search=found))
         assert (told["version"], told["card"], told["refused"]) == ("1", one.card, list(refusals))
-        assert told["search"] == {"trials": 12, "best_log_loss": 0.1234, "unsearched_log_loss": 0.1301}
-    text = "\n".join(trained_lines([replace(one, search=replace(found, unsearched=None))]))
-    assert "is still under way" in text
+        assert told["search"] == {
+            "trials": 12, "best_log_loss": 0.1234, "unsearched_log_loss": 0.1301, "taken": True,
+        }  # fmt: skip
+    text = "\n".join(trained_lines([replace(one, search=replace(found, gained=(0.0067, -0.001, 0.012)))]))
+    assert "not lower beyond chance, so that is taken" in text
+    text = "\n".join(
+        trained_lines([replace(one, search=replace(found, best=found.unsearched), notes=("**So** it is.",))])
+    )
+    assert "12 trials done, none better than what a run without a search takes, log loss 0.1301" in text
+    assert "churn: So it is." in text
+    assert trained_document(replace(one, notes=("So.",)))["notes"] == ["So."]
     assert trained_document(one)["search"] is None
     nothing = replace(one, version=None, model=None, backtest=None, refused=("too little",), card=None)
     assert trained_lines([nothing]) == ["churn: refused, nothing registered", "  - too little"]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
-from itertools import pairwise
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from features.revenue import GRACE_DAYS
 from tests.conftest import Company
@@ -22,8 +19,10 @@ from training.backtest import (
     Backtest,
     NotEnough,
     _line_before,
+    as_served,
     backtest,
-    folds,
+    judged,
+    periods,
     predictions,
 )
 from training.booster import Params
@@ -31,36 +30,6 @@ from training.calibration import Line, enough, lasting
 from training.dataset import Dataset
 from training.metrics import metrics
 from training.outcomes import last_matured
-
-DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_size=40, unique=True).map(sorted)
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(DAYS, st.integers(1, 400), st.integers(1, 8))
-def test_the_horizon_and_the_grace_period_lie_between_learning_and_testing(
-    days: list[date], horizon_days: int, count: int
-) -> None:
-    gap = timedelta(days=horizon_days + GRACE_DAYS + 1)
-    found = folds(days, horizon_days, count)
-    assert len(found) <= count
-    for fold in found:
-        assert fold.learn
-        assert fold.test
-        assert max(fold.learn) + gap <= min(fold.test)
-    tested = [day for fold in found for day in fold.test]
-    assert tested == sorted(set(tested)), "every date is predicted once, in order"
-    ready = [day for day in days if days[0] + gap <= day]
-    assert bool(found) == bool(ready)
-    if ready:
-        assert tested[-1] == days[-1], "the newest date is judged"
-
-
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(DAYS, st.integers(1, 200))
-def test_a_later_fold_learns_from_all_that_an_earlier_one_did(days: list[date], horizon_days: int) -> None:
-    found = folds(days, horizon_days)
-    for earlier, later in pairwise(found):
-        assert set(earlier.learn) <= set(later.learn)
 
 
 def result_of(company: Company, outcome: str = "churn") -> Backtest:
@@ -116,6 +85,18 @@ def test_probabilities_are_calibrated_on_what_was_known_of_earlier_folds(company
         assert part["served"].to_numpy() == pytest.approx((line.slope * part[OURS] + line.intercept).to_numpy())
     assert plain[0]
     assert not plain[-1]
+
+
+def test_periods_are_what_the_backtest_judges(company: Company) -> None:
+    """Who asks for our own answers alone, as the search does, gets the rows and the figure of the card."""
+    data, params = slim(company.data), Params(rounds=8, num_threads=1)
+    result = backtest(data, "churn", params)
+    told = list(periods(data, "churn", params, contenders=(OURS,)))
+    assert tuple(fold for fold, _ in told) == result.folds
+    rows, segments = as_served([part for _, part in told], params.seed)
+    pd.testing.assert_frame_equal(rows, result.rows[rows.columns], check_exact=True)
+    assert segments == result.segments
+    assert judged(rows) == result.metrics[OURS]
 
 
 def test_all_contenders_are_judged_on_the_same_rows(company: Company) -> None:

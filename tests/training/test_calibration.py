@@ -87,6 +87,16 @@ def test_an_interval_holds_its_probability_and_grows_with_distance() -> None:
     assert Line().interval(0.0) == (0.5, 0.5)
 
 
+def test_what_a_segment_adds_is_no_part_of_how_far_the_line_may_be_off() -> None:
+    line = Line(0.8, -0.3, segments={"enterprise": 0.6}, doubt=(0.1, 0.032, 0.0125))
+    raw = np.array([-3.0])
+    for segment in ("enterprise", "smb", None):
+        (served,) = line.served(raw, pd.Series([segment], dtype=object))
+        assert line.error(served, segment) == pytest.approx((0.1 + 2 * -3 * 0.032 + 9 * 0.0125) ** 0.5)
+        low, high = line.interval(served, segment)
+        assert np.log(high / (1 - high)) - np.log(low / (1 - low)) == pytest.approx(2 * 1.96 * 0.1432, abs=1e-3)
+
+
 def test_the_interval_covers_what_it_says() -> None:
     held = of = 0
     for seed in range(12):

@@ -11,7 +11,7 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from tests.conftest import Company
-from training.backtest import SERVED, Backtest
+from training.backtest import HEALTH, SERVED, Backtest
 from training.card import Making, card_files, card_markdown
 from training.lead import MIN_ENDED, before_the_end, early
 from training.model import Model
@@ -93,13 +93,38 @@ def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company,
     assert "Whether it held is not known" in card_markdown(company.data, result, model, [])
 
 
+def test_only_the_card_of_those_who_leave_speaks_of_saving(company: Company, parts: tuple[Backtest, Model]) -> None:
+    result, model = parts
+    assert "| expected profit of saving, % of the ARR |" in card_markdown(company.data, result, model, [])
+    for other in ("expansion", "contraction"):
+        one = company.trained.get(other, company.trained["expansion"])
+        assert one.backtest is not None
+        assert one.model is not None
+        text = card_markdown(company.data, replace(one.backtest, outcome=other), one.model, [])
+        assert "profit" not in text.lower()
+        assert " save" not in text
+
+
+def test_a_profit_of_nothing_is_told_in_words(company: Company, parts: tuple[Backtest, Model]) -> None:
+    result, model = parts
+    nobody = replace(result, rows=result.rows.assign(arr=0.0))
+    text = card_markdown(company.data, nobody, model, [])
+    assert f"| expected profit of saving, % of the ARR |{' 0.00%: try nobody |' * 5}" in text
+    assert "At this cost it pays to try nobody" in text
+    known = replace(result, rows=result.rows.assign(**{HEALTH: 10 * result.rows["happened"]}))
+    assert "At this cost it pays to try nobody" not in card_markdown(company.data, known, model, [])
+
+
 def test_the_card_says_how_to_make_the_model_again(company: Company, parts: tuple[Backtest, Model]) -> None:
-    making = Making({"rounds": 160, "learning_rate": 0.031234567}, 40, 7, "0123456789abcdef")
+    making = Making({"rounds": 160, "learning_rate": 0.031234567}, 40, 7, "0123456789abcdef", chosen=True)
     text = card_markdown(company.data, *parts, [], making=making)
     assert "Made with seed 7 from data of fingerprint 0123456789abcdef" in text
     assert "the best of 40 trials: rounds 160, learning_rate 0.03123." in text
     assert "chosen, out of 40 tried, on the same" in text
-    plain = card_markdown(company.data, *parts, [], making=replace(making, trials=0))
+    kept = card_markdown(company.data, *parts, [], making=replace(making, trials=2, chosen=False))
+    assert "Parameters, as without a search, for of 2 trials none was better beyond chance: rounds 160" in kept
+    assert "tried, on the same" not in kept
+    plain = card_markdown(company.data, *parts, [], making=replace(making, trials=0, chosen=False))
     assert "Parameters, not searched for: rounds 160" in plain
     assert "tried, on the same" not in plain
     assert "Made with" not in card_markdown(company.data, *parts, [])

@@ -47,11 +47,11 @@ def test_history_begins_with_the_telemetry_where_there_is_any(tmp_path: Path) ->
     usage = "account_id | event_at\nstays | -300d"
     with_usage = opened(world(accounts=ACCOUNTS, subscriptions=TERMS, usage=usage), tmp_path / "one")
     without = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path / "two")
-    assert history_begins(with_usage) == day(300)
-    assert history_begins(without) == day(500)
+    assert history_begins(with_usage, AS_OF) == day(300)
+    assert history_begins(without, AS_OF) == day(500), "two who left are too few to miss any before"
     early = "account_id | event_at\nstays | -700d"
     before = opened(world(accounts=ACCOUNTS, subscriptions=TERMS, usage=early), tmp_path / "three")
-    assert history_begins(before) == day(500)
+    assert history_begins(before, AS_OF) == day(500)
     for warehouse in (with_usage, without, before):
         warehouse.close()
 

@@ -16,7 +16,7 @@ from training.booster import Params
 from training.dataset import TREATED_AFTER, Dataset
 from training.encoding import encoding
 from training.horizons import WEIGHT, lessons
-from training.interventions import MOST_WEIGHT, without_interventions
+from training.interventions import MIN_TREATED, MOST_WEIGHT, told_of, without_interventions
 from training.model import fit
 from training.outcomes import treated_after
 
@@ -114,6 +114,23 @@ def test_rows_like_the_treated_stand_in_for_them(poisoned: Dataset) -> None:
     low = found["active_days_28d"] <= poisoned.frame["active_days_28d"].quantile(0.3)
     assert found.loc[low, WEIGHT].mean() > 1.8 > 1.2 > found.loc[~low, WEIGHT].mean()
     assert found[WEIGHT].sum() == pytest.approx(len(poisoned.frame), rel=0.1)
+
+
+@pytest.mark.parametrize("how", ["keep", "exclude", "weight"])
+def test_what_became_of_the_treated_is_said_as_it_was(poisoned: Dataset, company: Company, how: str) -> None:
+    done = {"keep": "kept.", "exclude": "left out.", "weight": "left out, and rows alike count for more."}
+    many = told_of(without_interventions(poisoned, how, 7), how)
+    assert many == f"A playbook ran within the horizon of {poisoned.treated:,} rows; they were {done[how]}"
+    frame = company.data.frame.assign(**{TREATED_AFTER: np.nan})
+    frame.loc[frame.index[: MIN_TREATED - 1], TREATED_AFTER] = SOON
+    few = replace(company.data, frame=frame, treated=MIN_TREATED - 1)
+    told = told_of(without_interventions(few, how, 7), how)
+    if how == "weight":
+        assert "19 rows; they were left out. Nothing was weighted: so few" in told
+        assert told_of(company.data, how).startswith("Nothing was weighted: no playbook ran")
+    else:
+        assert told.endswith(f"of 19 rows; they were {done[how]}")
+        assert told_of(company.data, how) == ""
 
 
 def test_a_weight_counts_like_so_many_rows(company: Company) -> None:

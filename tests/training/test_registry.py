@@ -100,7 +100,9 @@ def test_the_card_is_kept_beside_the_champion(company: Company) -> None:
 
 def test_the_trail_says_who_became_champion_and_why(company: Company) -> None:
     first = trail(company.home)[0]
-    assert set(first) == {"at", "outcome", "version", "action", "who", "why", "forced", "faults", "compared"}
+    told = {"at", "outcome", "version", "action", "who", "why", "forced", "faults", "compared", "trials"}
+    assert set(first) == told
+    assert first["trials"] == 0
     assert (first["outcome"], first["version"], first["action"]) == ("churn", "1", "promote")
     assert (first["who"], first["why"]) == ("not said", "too small a company for the gate")
     assert (first["forced"], first["faults"]) == (True, list(company.trained["churn"].refused))
@@ -163,6 +165,44 @@ def test_rollbacks_walk_further_back_and_never_return(company: Company, home: Pa
         rollback(home, "churn")
     promote(home, "churn", "2")
     assert rollback(home, "churn").version == "churn-v1"
+
+
+def test_the_trail_says_how_many_trials_a_version_was_picked_of(company: Company, home: Path) -> None:
+    record = Record(
+        replace(model_of(company), version="unregistered"), {"trials": 2, "trials_asked": 40}, {}, {}, [], {}
+    )
+    register(home, record)
+    promote(home, "churn")
+    rollback(home, "churn")
+    assert [entry["trials"] for entry in trail(home) if entry["outcome"] == "churn"] == [0, 2, 0]
+    assert tracking.trials(registry._client(home), "churn", registered(company, home)) is None
+
+
+def test_a_half_written_line_of_the_trail_breaks_neither_promotion_nor_rollback(company: Company, home: Path) -> None:
+    registered(company, home)
+    with (home / "promotions.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"at": "2026')
+    assert promote(home, "churn", "2").version == "churn-v2"
+    assert trail(home)[-1]["version"] == "2"
+    assert rollback(home, "churn").version == "churn-v1"
+
+
+def test_no_version_serves_without_its_entry(company: Company, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(company, home)
+    before = trail(home)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(RegistryError, match=r"churn version 2 cannot be written down.*No space"):
+            promote(home, "churn")
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "point", full)
+        with pytest.raises(RegistryError, match=r"What served before goes on serving; make room"):
+            promote(home, "churn")
+    assert (trail(home), served_by(home)) == (before, "churn-v1")
 
 
 def test_what_is_not_there_is_refused_by_name(home: Path) -> None:

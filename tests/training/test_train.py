@@ -24,7 +24,8 @@ from training.fingerprint import fingerprint
 from training.model import fit
 from training.outcomes import OutcomeError
 from training.tracking import Record, Registered
-from training.train import Trained, TrainingRun, train
+from training.train import Trained, TrainingRun, train, train_outcome
+from training.tune import Best, Found
 
 EARLY = date(2026, 1, 15)
 """Early enough that most of the tables lie on or after it."""
@@ -170,6 +171,39 @@ def test_a_leak_that_is_allowed_stands_in_the_record_and_on_the_card(
     card = str(record.files["card.md"])
     assert "**Trained on tables that seem to know the outcome:** churn: usage has rows of an account" in card
     assert "seem to know the outcome" in str(record.files["card.html"])
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_a_search_is_told_as_it_was_and_followed_where_it_gains(
+    company: Company, tmp_path: Path, better: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of forty trials asked for two ended; the record and the card say two."""
+    records: list[Record] = []
+
+    def registered(_: Path, record: Record) -> Registered:
+        records.append(record)
+        return Registered("1", "card.md")
+
+    gained = (0.01, 0.005 if better else -0.005, 0.02)
+    for name, replaced in (
+        ("register", registered),
+        ("as_many_trees", lambda _data, _outcome, params: replace(params, rounds=6)),
+        ("backtest", lambda *_: company.trained["churn"].backtest),
+        ("tuned", lambda *_: Best(Params(rounds=9, seed=7), 0.12, 2)),
+        ("compared", lambda _best, _usual, trials, _seed: Found(trials, 0.12, 0.13, gained)),
+    ):
+        monkeypatch.setattr(training.train, name, replaced)
+    warehouse = opened(world(), tmp_path / "tables")
+    one = train_outcome(warehouse, company.data, replace(company.run, trials=40), "churn", tmp_path / "home")
+    warehouse.close()
+    assert one.search == Found(2, 0.12, 0.13, gained)
+    (record,) = records
+    told = {name: record.params[name] for name in ("rounds", "trials", "trials_asked", "trials_chosen")}
+    assert told == {"rounds": 9 if better else 6, "trials": 2, "trials_asked": 40, "trials_chosen": better}
+    card = str(record.files["card.md"])
+    assert ("the best of 2 trials: rounds 9" in card) == better
+    assert ("as without a search, for of 2 trials none was better beyond chance: rounds 6" in card) == (not better)
+    assert "40" not in card.split("Parameters, ")[1].split(":")[0]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

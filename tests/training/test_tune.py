@@ -20,10 +20,11 @@ from sqlalchemy.exc import OperationalError
 from tests.conftest import Company
 from tests.engines import postgres_server
 from training import tune
-from training.backtest import planned
+from training.backtest import OURS, SERVED, Backtest, backtest
 from training.booster import Params
 from training.dataset import Dataset
-from training.tune import Search, StudyError, as_many_trees, study_under, tuned
+from training.folds import planned
+from training.tune import Best, Search, StudyError, as_many_trees, compared, study_under, tuned
 
 
 @pytest.fixture
@@ -35,13 +36,12 @@ def data(company: Company, monkeypatch: pytest.MonkeyPatch) -> Dataset:
         return replace(suggested(trial, seed), rounds=5, num_threads=1)
 
     monkeypatch.setattr(tune, "_suggested", small)
-    monkeypatch.setattr(tune, "as_many_trees", lambda _data, _outcome, params: params)
     frame: pd.DataFrame = company.data.frame.drop(columns=company.data.features[6:])
     return replace(company.data, frame=frame)
 
 
 def searching(trials: int, home: Path, seed: int) -> Search:
-    return Search(trials, seed, study_under(home))
+    return Search(trials, seed, study_under(home), first=Params(seed=seed))
 
 
 def trials_of(home: Path) -> list[optuna.trial.FrozenTrial]:
@@ -75,21 +75,78 @@ def test_the_same_seed_finds_the_same(data: Dataset, tmp_path: Path) -> None:
     assert values(tmp_path / "one") == values(tmp_path / "two")
 
 
-@pytest.mark.parametrize("rounds", [160, 240, 360, 540])
-def test_what_a_plain_run_takes_is_tried_first(
-    data: Dataset, tmp_path: Path, rounds: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tune, "as_many_trees", lambda _data, _outcome, params: replace(params, rounds=rounds))
-    found = tuned(data, "churn", searching(1, tmp_path, 5))
+@pytest.mark.parametrize("rounds", [160, 540])
+def test_what_a_plain_run_takes_is_tried_first(data: Dataset, tmp_path: Path, rounds: int) -> None:
+    search = replace(searching(1, tmp_path, 5), first=Params(seed=5, rounds=rounds))
+    found = tuned(data, "churn", search)
     assert replace(found.params, rounds=160, num_threads=Params().num_threads) == Params(seed=5)
     assert trials_of(tmp_path)[0].params["rounds"] == rounds
-    assert (found.trials, found.best) == (1, found.unsearched)
+    assert found.log_loss == values(tmp_path)[0]
 
 
 def test_a_search_says_what_it_came_to(data: Dataset, tmp_path: Path) -> None:
     found = tuned(data, "churn", searching(4, tmp_path, 3))
-    losses = values(tmp_path)
-    assert (found.trials, found.best, found.unsearched) == (4, min(losses), losses[0])
+    assert found == Best(found.params, min(values(tmp_path)), 4)
+
+
+def test_the_figure_of_a_trial_is_the_one_on_its_card(data: Dataset, tmp_path: Path) -> None:
+    found = tuned(data, "churn", searching(3, tmp_path, 3))
+    assert found.log_loss == backtest(data, "churn", found.params).metrics[OURS].log_loss
+
+
+@pytest.fixture
+def longer(data: Dataset) -> Dataset:
+    """Periods before which enough had come true to be calibrated on."""
+    frame = data.frame
+    before = frame.assign(as_of=frame["as_of"] - pd.Timedelta(365, "D"), account_id=frame["account_id"] + " before")
+    return replace(data, frame=pd.concat([before, frame], ignore_index=True))
+
+
+def test_a_trial_is_judged_by_what_would_have_been_served(
+    longer: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trees that say the same, only ever more surely, are served as surely; the search must not think them as good."""
+    plain = tune._suggested
+    told: list[tuple[float, list[pd.DataFrame]]] = []
+
+    def surer(trial: optuna.Trial, seed: int) -> Params:
+        return replace(plain(trial, seed), rounds=200, learning_rate=0.03 if not told else 0.5, min_data_in_leaf=5)
+
+    def judged(parts: list[pd.DataFrame], seed: int) -> float:
+        found = judge(parts, seed)
+        if len(parts) == len(planned(longer)):
+            told.append((found, parts))
+        return found
+
+    judge = tune._judged
+    monkeypatch.setattr(tune, "_judged", judged)
+    monkeypatch.setattr(tune, "_suggested", surer)
+    tuned(longer, "churn", searching(2, tmp_path, 3))
+    (calm, _), (wild, parts) = told[0], told[-1]
+    assert wild > calm + 0.02
+    rows = pd.concat(parts)
+    assert (rows[SERVED] != rows[OURS]).any(), "some are calibrated"
+    by_hand = np.logaddexp(0, rows[SERVED]) - rows["happened"] * rows[SERVED]
+    assert wild == pytest.approx(by_hand.mean(), rel=1e-6)
+
+
+def test_the_best_of_a_search_is_taken_where_it_is_better_beyond_the_luck_of_many_tries(company: Company) -> None:
+    usual = company.trained["churn"].backtest
+    assert usual is not None
+
+    def better(by: float, noise: float) -> Backtest:
+        rows, random = usual.rows, np.random.default_rng(1)
+        towards = np.where(rows["happened"] > 0, 1.0, -1.0) * by + random.normal(0, noise, len(rows))
+        return replace(usual, rows=rows.assign(**{SERVED: rows[SERVED] + towards}))
+
+    assert compared(better(0.3, 0.0), usual, 40, 7).better
+    assert not compared(usual, usual, 40, 7).better
+    assert not compared(better(-0.3, 0.0), usual, 40, 7).better
+    few, many = (compared(better(0.02, 0.3), usual, trials, 7) for trials in (2, 40))
+    assert few.gained[0] == many.gained[0]
+    assert many.gained[1] < few.gained[1]
+    assert few.gained[2] < many.gained[2]
+    assert (many.trials, many.best, many.unsearched) == (40, usual.metrics[OURS].log_loss, usual.metrics[OURS].log_loss)
 
 
 def test_a_study_resumed_is_the_study_that_was_never_interrupted(data: Dataset, tmp_path: Path) -> None:
@@ -110,7 +167,7 @@ def test_a_trial_that_was_killed_is_tried_again_and_not_counted(
 ) -> None:
     judged = tune._judged
 
-    def killed(_: object) -> float:
+    def killed(*_: object) -> float:
         raise KeyboardInterrupt
 
     tuned(data, "churn", searching(1, tmp_path, 3))
@@ -180,9 +237,9 @@ def test_a_worker_that_was_killed_outright_leaves_no_gap(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve trials, so that the sampler learns from what ended, and would from what seems to be under way."""
-    monkeypatch.setattr(tune, "predictions", lambda *_, **__: iter(()))
+    monkeypatch.setattr(tune, "periods", lambda *_, **__: iter(()))
     drawn = iter(np.random.default_rng(1).random(50).tolist() * 2)
-    monkeypatch.setattr(tune, "_judged", lambda _: next(drawn))
+    monkeypatch.setattr(tune, "_judged", lambda *_: next(drawn))
     tuned(data, "churn", searching(13, tmp_path / "once", 3))
     drawn = iter(np.random.default_rng(1).random(50).tolist())
     tuned(data, "churn", searching(11, tmp_path / "twice", 3))
@@ -201,10 +258,10 @@ def test_a_worker_that_was_killed_outright_leaves_no_gap(
 
 def test_a_worker_at_work_keeps_its_place(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second worker comes while the first one is at its first own draw."""
-    monkeypatch.setattr(tune, "predictions", lambda *_, **__: iter(()))
+    monkeypatch.setattr(tune, "periods", lambda *_, **__: iter(()))
     waits, goes = threading.Event(), threading.Event()
 
-    def judged(_: object) -> float:
+    def judged(*_: object) -> float:
         if threading.current_thread() is not threading.main_thread() and len(trials_of(tmp_path)) == 2:
             waits.set()
             assert goes.wait(60)

@@ -87,6 +87,8 @@ def test_a_slope_that_is_off(result: Backtest, model: Model, slope: float, said:
 
 def test_a_baseline_that_earns_more(result: Backtest, model: Model) -> None:
     known = replace(result, rows=result.rows.assign(**{HEALTH: 2 * result.rows["happened"] - 1}))
+    assert profit_of(replace(known, outcome="expansion"), HEALTH) is None, "nobody is saved from growing"
+    assert not told(replace(known, outcome="expansion"), model, "ranks highest earns more")
     earned = f"{profit_of(known, HEALTH):.2%} of the ARR, ours {profit_of(known, OURS):.2%}"
     assert told(known, model, f"whom {HEALTH} ranks highest earns more", earned)
     worse = replace(result, rows=result.rows.assign(**{HEALTH: -result.rows["happened"]}))

@@ -1,0 +1,42 @@
+"""Between what a fold learns from and what it is judged by lie the horizon and the grace period."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.revenue import GRACE_DAYS
+from training.folds import folds
+
+DAYS = st.lists(st.dates(date(2024, 1, 1), date(2026, 12, 31)), min_size=0, max_size=40, unique=True).map(sorted)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(DAYS, st.integers(1, 400), st.integers(1, 8))
+def test_the_horizon_and_the_grace_period_lie_between_learning_and_testing(
+    days: list[date], horizon_days: int, count: int
+) -> None:
+    gap = timedelta(days=horizon_days + GRACE_DAYS + 1)
+    found = folds(days, horizon_days, count)
+    assert len(found) <= count
+    for fold in found:
+        assert fold.learn
+        assert fold.test
+        assert max(fold.learn) + gap <= min(fold.test)
+    tested = [day for fold in found for day in fold.test]
+    assert tested == sorted(set(tested)), "every date is predicted once, in order"
+    ready = [day for day in days if days[0] + gap <= day]
+    assert bool(found) == bool(ready)
+    if ready:
+        assert tested[-1] == days[-1], "the newest date is judged"
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(DAYS, st.integers(1, 200))
+def test_a_later_fold_learns_from_all_that_an_earlier_one_did(days: list[date], horizon_days: int) -> None:
+    found = folds(days, horizon_days)
+    for earlier, later in pairwise(found):
+        assert set(earlier.learn) <= set(later.learn)

@@ -1,0 +1,41 @@
+"""Rolling-origin folds: learn from what had matured on a date, be judged by what came after, never the other way."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from training.dataset import Dataset
+from training.outcomes import last_matured
+
+FOLDS = 4
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Dates learnt from and dates predicted; at least `horizon_days` and the grace period lie between."""
+
+    learn: tuple[date, ...]
+    test: tuple[date, ...]
+
+
+def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold]:
+    """The last dates in `count` blocks, each learnt for from the dates whose horizon had passed before it.
+
+    None if no date lies so far after the first.
+    """
+    ready = [day for day in dates if min(dates) <= last_matured(day, horizon_days)]
+    usable = ready[len(ready) // 3 :] if len(ready) > count else ready
+    if not usable:
+        return []
+    blocks = np.array_split(np.array(usable, dtype=object), min(count, len(usable)))
+    return [
+        Fold(tuple(day for day in dates if day <= last_matured(block[0], horizon_days)), tuple(block))
+        for block in blocks
+    ]
+
+
+def planned(data: Dataset) -> list[Fold]:
+    """The folds of a dataset's dates."""
+    return folds(sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique())), data.horizon_days)
