@@ -1,6 +1,7 @@
 """The plots of a model card, as SVG: is it honest, what does it find, how early, and what it goes by."""
 
 import io
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -119,7 +120,9 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
     labels = [CATALOGUE[name].label for name in model.encoding.features]
     explanation = shap.Explanation(values=shares, base_values=base, data=matrix, feature_names=labels)
     figure = Figure(figsize=(9, 6.5), facecolor=PAPER)  # not pyplot's: a notebook that trains keeps its own backend
-    axes = shap.plots.beeswarm(explanation, max_display=shown, ax=figure.add_subplot(), show=False, plot_size=None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # of a column that stays grey
+        axes = shap.plots.beeswarm(explanation, max_display=shown, ax=figure.add_subplot(), show=False, plot_size=None)
     axes.set_xlabel("share in log-odds")
     out = io.BytesIO()
     figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})

@@ -3,6 +3,7 @@
 Categories are judged as numbers are: each stands for how often the outcome came to other accounts that had it.
 """
 
+import re
 from collections.abc import Collection, Iterator
 
 import pandas as pd
@@ -124,10 +125,14 @@ def _ahead(frame: pd.DataFrame, outcome: str, leaving: Collection[str]) -> pd.Se
     return ahead
 
 
+_OF_AN_END = re.compile(r"\b(ends_age|renews_age|follows)\b")
+"""What observed terms say of their agreed end."""
+
+
 def states_an_end(feature: Feature) -> bool:
     """Whether a feature reads a term's agreed end: an evergreen term has none, a fact of the contract, not a gap."""
     measures = [feature.measure, *(CATALOGUE[name].measure for name in references(feature.measure))]
-    return feature.source == "subscriptions" and any("ends_age" in str(measure) for measure in measures)
+    return feature.source == "subscriptions" and any(_OF_AN_END.search(str(measure)) for measure in measures)
 
 
 def _auc(feature: Feature, rows: pd.DataFrame, positive: Bools) -> float:
