@@ -43,7 +43,7 @@ def test_rows_of_few_accounts_are_not_enough_to_learn_from(tmp_path: Path) -> No
     """Eight accounts that leave are eight, on however many dates they were asked; training says the same."""
     accounts = "account_id | known_at\n" + "\n".join(f"a{i} | -700d" for i in range(30))
     terms = "subscription_id | account_id | known_at | starts_on | ended_on | arr\n" + "\n".join(
-        f"s{i} | a{i} | -700d | -700d | {f'-{150 + 20 * i}d' if i < 8 else ''} | 1200" for i in range(30)
+        f"s{i} | a{i} | -700d | -700d | {f'-{150 + 50 * i}d' if i < 8 else ''} | 1200" for i in range(30)
     )
     warehouse = opened(world(accounts=accounts, subscriptions=terms), tmp_path)
     found = audit(warehouse, AS_OF)
