@@ -159,6 +159,22 @@ def test_the_start_is_as_frequent_as_the_outcome_was() -> None:
     assert learnt.start.usually(90) == pytest.approx(learnt.start.log_odds(learnt.matrix[:, 2:]).mean())
 
 
+def test_the_start_is_as_frequent_at_each_horizon() -> None:
+    """A rate that no line in the logarithm of days follows: hardly any within 30 days, hardly more after 90."""
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame(
+        {"as_of": pd.Timestamp(2025, 1, 1), "days_to_renewal": np.nan, "tenure_days": 1.0}, range(4000)
+    )
+    rates = dict(zip(HORIZONS, (0.004, 0.02, 0.1, 0.11), strict=True))
+    fate = rng.random(4000)
+    for days, rate in rates.items():
+        table[label_at("expansion", days)] = fate < rate
+    learnt = lessons(CODE, table, (fate < rates[90]).astype(float), "expansion", 90)
+    for days in HORIZONS:
+        said = 1 / (1 + np.exp(-learnt.start.usually(days)))
+        assert said == pytest.approx((fate < rates[days]).mean(), rel=0.1), days
+
+
 def test_an_answer_is_held_between_those_of_the_horizons_around_it() -> None:
     ahead = {30: np.array([0.1, 0.1, 0.1, 0.1]), 90: np.array([0.3, 0.3, 0.3, 0.3])}
     days, found = np.array([35.0, 35.0, 35.0, np.nan]), np.array([0.05, 0.2, 0.4, 0.9])
