@@ -280,7 +280,7 @@ def quarantined(engine: Engine, checked: ir.Table, source: Source) -> pd.DataFra
     """The bad rows of a checked table, and the rows of bad values, as they are listed in the quarantine."""
     key = reduce(
         lambda joined, name: joined + "/" + name,
-        (checked[name].cast("string").coalesce("") for name in (source.key or ("account_id",))),
+        (checked[name].cast("string").coalesce("") for name in source.key or ("account_id",) if name in checked.columns),
     )
     bad = checked.filter(checked.fault_rule.notnull())
     listed = bad.select(

@@ -496,3 +496,11 @@ def test_a_table_that_became_known_only_later_does_not_move_the_first_day(tmp_pa
     tables = world(accounts="account_id | known_at\n a | 2020-01-01")
     tables["subscriptions"] = world()["subscriptions"]
     assert opened(tables, tmp_path).first_day == day(400) > date(2020, 1, 1)
+
+
+def test_a_key_is_told_by_those_of_its_columns_that_were_given(tmp_path: Path) -> None:
+    contacts = "contact_id | account_id | event_at | left_at\n p | a | -9d | -20d\n q | a | -9d |"
+    warehouse = opened(world(contacts=contacts), tmp_path, bad_share=1.0)
+    (key,) = warehouse.quarantine["key"]
+    assert key.startswith("p/")
+    warehouse.close()
