@@ -278,10 +278,8 @@ def found_in(counts: Counts, checked: ir.Table, raw: ir.Table, source: Source) -
 
 def quarantined(engine: Engine, checked: ir.Table, source: Source) -> pd.DataFrame:
     """The bad rows of a checked table, and the rows of bad values, as they are listed in the quarantine."""
-    key = reduce(
-        lambda joined, name: joined + "/" + name,
-        (checked[name].cast("string").coalesce("") for name in source.key or ("account_id",) if name in checked.columns),
-    )
+    named = [name for name in source.key or ("account_id",) if name in checked.columns]
+    key = reduce(lambda joined, part: joined + "/" + part, (checked[one].cast("string").coalesce("") for one in named))
     bad = checked.filter(checked.fault_rule.notnull())
     listed = bad.select(
         table=ibis.literal(source.name), key=key, column=bad.fault_column, rule=bad.fault_rule, value=bad.fault_value

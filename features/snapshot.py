@@ -14,7 +14,7 @@ from features.asof import observed_name, on_day
 from features.catalogue import CATALOGUE, FAMILIES
 from features.compiled import query_text
 from features.feature import Feature, Unit
-from features.measure import aggregates
+from features.measure import Measure, aggregates
 from features.readings import READ_FROM, readings_schema
 from features.sources import SOURCES
 from features.told import TOLD, WORKED_OUT, columns_read
@@ -77,10 +77,19 @@ def coverage(table: pd.DataFrame) -> pd.Series:
 
 
 def heard_of(table: pd.DataFrame, family: str) -> pd.Series:
-    """Per row of a snapshot: whether a feature of a signal family is known and not what an account without rows has."""
-    cells = table[[feature.name for feature in FAMILIES[family]]]
-    empty = {feature.name: feature.empty for feature in FAMILIES[family] if feature.empty is not None}
+    """Per row of a snapshot: whether a feature of a signal family is known and not what an account without rows has.
+
+    What falls back on a number of its own (`either`) is known of accounts without rows as well, and tells nothing here.
+    """
+    telling = [feature for feature in FAMILIES[family] if not _falls_back(feature.measure)]
+    cells = table[[feature.name for feature in telling]]
+    empty = {feature.name: feature.empty for feature in telling if feature.empty is not None}
     return (cells.notna() & ~cells.isin({name: [value] for name, value in empty.items()})).any(axis=1)
+
+
+def _falls_back(measure: Measure) -> bool:
+    here = measure.op == "either" and measure.of[1].op == "constant"
+    return here or any(_falls_back(part) for part in measure.of)
 
 
 def blind_features(warehouse: Warehouse, features: Mapping[str, Feature] = CATALOGUE) -> dict[str, str]:

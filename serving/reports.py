@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from features.revenue import movement, revenue
-from features.segments import segment_of
+from features.segments import SIZES, VALUE_TIERS, segment_of
 from features.snapshot import snapshot
 from features.warehouse import Warehouse
 
@@ -37,5 +37,6 @@ def revenue_rows(warehouse: Warehouse, as_of: date, by: str | None = None) -> li
         }
         attribute = "size" if by == "segment" else "value_tier"
         group = moved["account_id"].map(lambda one: getattr(segments[one], attribute) if one in segments else "new")
-    rows += [{"group": str(name), **asdict(revenue(part))} for name, part in moved.groupby(group) if name != "new"]
-    return rows
+    order = sorted(set(group) - {"new"}) if by == "cohort" else [*SIZES, *VALUE_TIERS]
+    parts = [(name, moved[group == name]) for name in order]
+    return rows + [{"group": name, **asdict(revenue(part))} for name, part in parts if (part["start"] > 0).any()]

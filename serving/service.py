@@ -37,6 +37,7 @@ from training.registry import champion, champion_file
 PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
 CARD = "card.md"
 _CODES = {400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+_WHERE_IT_IS = "The command “tenure serve” prints the address that holds it."
 _MOST_KEY_BYTES = 10_000
 
 
@@ -52,7 +53,7 @@ def application(home: Path) -> Starlette:
     async def enter(request: Request) -> Response:
         form = parse_qs((await content(request, _MOST_KEY_BYTES)).decode(errors="replace"))
         if not admits(key, form.get("key", [""])[0].strip()):
-            return key_page("That key does not open this service. `tenure serve` prints the address that holds it.")
+            return key_page(f"That key does not open this service. {_WHERE_IT_IS}")
         return _let_in("/", key)
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -114,7 +115,7 @@ class _Gate:
             kept = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "key"])
             response = _let_in(_place(scope) + (f"?{kept}" if kept else ""), self.key)
         elif _wants_page(request):
-            response = key_page("This page needs the access key. `tenure serve` prints the address that holds it.")
+            response = key_page(f"This page needs the access key. {_WHERE_IT_IS}")
         else:
             response = error_response(
                 401, "unauthorized", "expected the access key as `Authorization: Bearer …`, found none that is valid"

@@ -194,18 +194,26 @@ def promoted_document(model: Model, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def revenue_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """A table of rates, one group a line."""
+    """A table of rates, one group a line: what was lost, shrunk and grown are shares of the ARR at the start."""
     lines = [
-        f"{'':<14}{'accounts':>9}{'ARR start':>14}{'ARR end':>14}{'GRR':>8}{'NRR':>8}{'logo churn':>12}"
-        f"{'renewal':>9}{'LTV':>14}"
+        f"{'':<14}{'accounts':>9}{'ARR start':>14}{'ARR end':>14}{'GRR':>8}{'NRR':>8}{'lost':>8}{'shrunk':>8}"
+        f"{'grown':>8}{'logo churn':>12}{'renewal':>9}{'LTV':>14}"
     ]
     for row in rows:
+        ltv = "–" if row["ltv"] is None else f"{row['ltv']:,.0f}"
+        shares = "".join(
+            f"{_share(_part(row, name)):>8}" for name in ("churned_arr", "contraction_arr", "expansion_arr")
+        )
         lines.append(
             f"{row['group']:<14}{row['accounts']:>9,}{row['arr_start']:>14,.0f}{row['arr_end']:>14,.0f}"
-            f"{_share(row['grr']):>8}{_share(row['nrr']):>8}{_share(row['logo_churn']):>12}"
-            f"{_share(row['renewal_rate']):>9}" + (f"{row['ltv']:>14,.0f}" if row["ltv"] is not None else f"{'–':>14}")
+            f"{_share(row['grr']):>8}{_share(row['nrr']):>8}{shares}{_share(row['logo_churn']):>12}"
+            f"{_share(row['renewal_rate']):>9}{ltv:>14}"
         )
     return lines
+
+
+def _part(row: Mapping[str, Any], name: str) -> float | None:
+    return row[name] / row["arr_start"] if row["arr_start"] else None
 
 
 def _share(value: float | None) -> str:

@@ -31,7 +31,7 @@ from features.measure import (
     surprise,
     total,
 )
-from features.snapshot import blind_features, blind_on, coverage, snapshot
+from features.snapshot import blind_features, blind_on, coverage, heard_of, snapshot
 from tests.worlds import AS_OF, day, opened, spine_of, world
 
 Seen = dict[str, dict[str, float | str | None]]
@@ -453,3 +453,16 @@ def test_which_way_a_mean_is_rounded_does_not_hang_on_the_order_of_rows(tmp_path
         goals = "\n".join(["  goal_id | account_id | event_at | progress | measured_at", *rows])
         found.append(looks(tmp_path / str(way), pick("goals_progress"), "a", goals=goals)["a"]["goals_progress"])
     assert found[0] == found[1]
+
+
+def test_what_falls_back_on_a_number_does_not_make_an_account_heard_of(tmp_path: Path) -> None:
+    """None of the features paid for was used: so says the breadth of use of one who never sent a row, as well."""
+    tables = world(
+        entitlements="account_id | feature | quota | known_at\n a | core | 9 | -90d\n b | core | 9 | -90d",
+        usage="account_id | event_at | feature | quantity\n b | -3d | core | 5",
+    )
+    warehouse = opened(tables, tmp_path)
+    table = snapshot(warehouse, spine_of(["a", "b"], AS_OF))
+    warehouse.close()
+    assert table["breadth_28d"].tolist() == [0, 1]
+    assert heard_of(table, "usage").tolist() == [False, True]
