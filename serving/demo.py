@@ -37,7 +37,11 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
         warehouse, TrainingRun(until=as_of, seed=seed), home, lambda done, what: say(0.15 + 0.65 * done, what)
     )
     lines = [_trained_line(home, one) for one in trained]
-    scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
+    try:
+        scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
+    except NothingToServe as nothing:
+        told = "\n".join(lines)
+        raise NothingToServe(f"{told}\nso small a company may teach nothing: ask for more --accounts") from nothing
     warehouse.close()
     return [*warehouse.notes, *lines, "", *_most_urgent(scoring)]
 
