@@ -12,10 +12,10 @@ import ibis.expr.types as ir
 from features.asof import day_literal
 from features.feature import Feature, Unit
 from features.measure import Measure, aggregates
+from features.observed import observed_on
 from features.passes import passes
 from features.readings import with_readings
 from features.sources import SOURCES
-from features.told import observed_on
 from features.warehouse import Warehouse
 
 

@@ -42,6 +42,11 @@ def paid_on(term: Rows, age: Any) -> Rows:
     return (term.starts_age >= age) & (term.end_age.isnull() | (term.end_age < age))
 
 
+def pays_on(term: Rows, age: Any) -> Rows:
+    """Whether money is paid for a term on that day: a free one runs, and is not paid for."""
+    return paid_on(term, age) & (term.arr > 0)
+
+
 def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
     """Every churn known in observed terms: (`account_id`, `churned_age`).
 

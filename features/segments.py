@@ -75,13 +75,14 @@ def segment_of(row: Mapping[str, object], limits: Thresholds | None = None) -> S
     expansion stage, whatever its age after onboarding.
     """
     limits = limits or thresholds()
-    arr = _number(row, "arr")
+    arr = number_of(row, "arr")
     size = str(row["segment"]) if is_known(row.get("segment")) else _size(arr, limits)
-    strategic = _number(row, "strategic") > 0
+    strategic = number_of(row, "strategic") > 0
     high, medium = strategic or arr >= limits.value.high_arr, arr >= limits.value.medium_arr
-    grown = max(_number(row, "seats_change_180d"), _number(row, "arr_change_180d"))
-    tenure = _number(row, "tenure_days")
-    ever_grown = _number(row, "arr_largest") >= (1 + limits.stage.expansion_seats_change) * _number(row, "arr_smallest")
+    grown = max(number_of(row, "seats_change_180d"), number_of(row, "arr_change_180d"))
+    tenure = number_of(row, "tenure_days")
+    largest, smallest = number_of(row, "arr_largest"), number_of(row, "arr_smallest")
+    ever_grown = largest >= (1 + limits.stage.expansion_seats_change) * smallest
     if tenure <= limits.stage.onboarding_days:
         stage, since = "onboarding", 0
     elif grown >= limits.stage.expansion_seats_change:
@@ -105,6 +106,7 @@ def _size(arr: float, limits: Thresholds) -> str:
     return "mid_market" if arr >= limits.size.mid_market_arr else "smb"
 
 
-def _number(row: Mapping[str, object], name: str) -> float:
+def number_of(row: Mapping[str, object], name: str) -> float:
+    """A cell of a snapshot's row as a number; 0 where it is unknown."""
     value = row.get(name)
     return float(value) if isinstance(value, (int, float)) and is_known(value) else 0.0

@@ -15,9 +15,10 @@ from features.catalogue import CATALOGUE, FAMILIES
 from features.compiled import query_text
 from features.feature import Feature, Unit
 from features.measure import Measure, aggregates
+from features.observed import WORKED_OUT
 from features.readings import READ_FROM, readings_schema
 from features.sources import SOURCES
-from features.told import TOLD, WORKED_OUT, columns_read
+from features.told import TOLD, columns_read
 from features.warehouse import Warehouse
 
 Progress = Callable[[float, str], None]

@@ -46,6 +46,12 @@ class Brief:
         """Whether the account gets no playbook, so that what playbooks do can be measured."""
         return any(score.held_out for score in self.scores)
 
+    @property
+    def kept_first(self) -> bool:
+        """Whether the account is likely to leave: selling to it is itself a risk, so growth waits until it is less."""
+        churn = self.score("churn")
+        return churn is not None and churn.tier == "high"
+
     def score(self, outcome: str) -> Score | None:
         """The score for one outcome, or None where there is not enough to say."""
         return next((score for score in self.scores if score.outcome == outcome), None)

@@ -13,6 +13,7 @@ from serving.terminal import (
     day_after_last,
     day_named,
     end_with,
+    note,
     opened_warehouse,
     os_user,
     progress_bar,
@@ -200,12 +201,14 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make the challenger champion, through the gate."""
-    from serving.words import newest_entry, promoted_document, promoted_lines
+    from serving.words import promoted_document, promoted_lines
     from training.outcomes import outcome_named
     from training.registry import promote as install
+    from training.trail import newest, unread
 
     model = install(home, outcome_named(outcome).name, version, force=force, why=why, who=os_user())
-    entry = newest_entry(home, model.outcome)
+    note(unread(home))
+    entry = newest(home, model.outcome)
     say(as_json, promoted_document(model, entry), "\n".join(promoted_lines(model, entry)))
 
 
@@ -216,12 +219,12 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring back the champion before the present one."""
-    from serving.words import newest_entry
     from training.outcomes import outcome_named
     from training.registry import rollback as back
+    from training.trail import unread
 
     model = back(home, outcome_named(outcome).name, who=os_user())
-    newest_entry(home, model.outcome)
+    note(unread(home))
     say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
 
 
@@ -253,19 +256,15 @@ def score(
     """Score every account paying without notice, into the ledger and to a file."""
     from serving.record import score_of_record
     from serving.score import scores_frame
+    from serving.words import scored_document, scored_lines
 
     if out is not None:
         check_place(out)
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
-        day = date_in(as_of, opened)
-        scoring, withheld = score_of_record(opened, day, home, progress)
+        scoring, withheld = score_of_record(opened, date_in(as_of, opened), home, progress)
     if out is not None:
         write_table(scores_frame(scoring.scores), out)
-    counts = {"as_of": str(day), "accounts": len(scoring.briefs), "scores": len(scoring.scores)}
-    counts |= {"notice_given": len(scoring.noticed), "withheld": withheld}
-    told = f"Scored {len(scoring.briefs):,} accounts on {day}: {len(scoring.scores):,} scores"
-    told += f" ({len(scoring.noticed)} accounts have given notice and are not scored)." if scoring.noticed else "."
-    say(as_json, counts, "\n".join([told, *(f"{name}: not enough to say: {why}" for name, why in withheld.items())]))
+    say(as_json, scored_document(scoring, withheld), "\n".join(scored_lines(scoring, withheld)))
 
 
 @app.command(epilog="Example: tenure revenue warehouse/ --as-of 2026-10-01 --by segment")

@@ -1,15 +1,14 @@
 """The whole path in one go: simulate, audit, train, promote, score; and the accounts that most need a person."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from features.snapshot import Progress
-from features.warehouse import open_warehouse
 from serving.brief import Brief
 from serving.page import first_reason, money, percent, renewal
 from serving.record import NothingToServe, score_of_record
 from serving.scoring import Scoring
-from serving.terminal import os_user
+from serving.terminal import day_after_last, opened_warehouse, os_user
 from training.registry import PromotionRefused, promote
 from training.train import Trained, TrainingRun, train
 
@@ -28,22 +27,21 @@ def run_demo(home: Path, *, accounts: int, months: int, seed: int, progress: Pro
         say(0.0, "simulating a company")
         simulate(folder, accounts=accounts, months=months, seed=seed, end=today)
     say(0.1, "checking the tables")
-    warehouse = open_warehouse(str(folder), loaded_on=today, state=home / "warehouse")
-    as_of = date.fromordinal(warehouse.last_day.toordinal() + 1)
-    found = refusals(contradictions_in(warehouse, as_of))
-    if found:
-        raise NothingToServe("the tables contradict themselves: " + "; ".join(found))
-    trained = train(
-        warehouse, TrainingRun(until=as_of, seed=seed), home, lambda done, what: say(0.15 + 0.65 * done, what)
-    )
-    lines = [_trained_line(home, one) for one in trained]
-    try:
-        scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
-    except NothingToServe as nothing:
-        told = "\n".join(lines)
-        raise NothingToServe(f"{told}\nso small a company may teach nothing: ask for more --accounts") from nothing
-    warehouse.close()
-    return [*warehouse.notes, *lines, "", *_most_urgent(scoring)]
+    with opened_warehouse(str(folder), home) as warehouse:
+        as_of = day_after_last(warehouse)
+        found = refusals(contradictions_in(warehouse, as_of))
+        if found:
+            raise NothingToServe("the tables contradict themselves: " + "; ".join(found))
+        trained = train(
+            warehouse, TrainingRun(until=as_of, seed=seed), home, lambda done, what: say(0.15 + 0.65 * done, what)
+        )
+        lines = [_trained_line(home, one) for one in trained]
+        try:
+            scoring, _ = score_of_record(warehouse, as_of, home, lambda done, what: say(0.8 + 0.2 * done, what))
+        except NothingToServe as nothing:
+            told = "\n  - ".join(["nothing that was learnt may serve:", *lines])
+            raise NothingToServe(f"{told}\nA small company teaches little; ask for more --accounts") from nothing
+    return [*lines, "", *_most_urgent(scoring)]
 
 
 def _silently(done: float, what: str) -> None:

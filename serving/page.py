@@ -161,8 +161,8 @@ def advice(brief: Brief, playbooks: Playbooks) -> tuple[Advice, ...]:
 
 def growth_waits(brief: Brief) -> bool:
     """Whether an account that may grow is first to be kept (`serving/scoring.py` names no playbook for it then)."""
-    churn, growth = brief.score("churn"), brief.score("expansion")
-    return churn is not None and churn.tier == "high" and growth is not None and growth.tier != "low"
+    growth = brief.score("expansion")
+    return brief.kept_first and growth is not None and growth.tier != "low"
 
 
 def unscored(account_id: str, shelf: Shelf) -> str:

@@ -15,7 +15,7 @@ from features.catalogue import FAMILIES
 from features.cohort import CohortError, attributes, paying
 from features.feature import is_known
 from features.milestones import Milestone, milestones
-from features.segments import segment_of
+from features.segments import number_of, segment_of
 from features.snapshot import Progress, coverage, snapshot
 from features.warehouse import Warehouse
 from serving.brief import Brief
@@ -106,7 +106,7 @@ def score_row(
     ahead = {days: float(found[number]) for days, found in answers.ahead.items()}
     by_renewal = float(answers.by_renewal[number])
     tier = tiers.tier(probability, model)
-    arr = _number(row.get("arr"))
+    arr = number_of(row, "arr")
     segment, renews_in = segment_of(row), _days_to_renewal(row)
     change = 1.0 if model.outcome == "churn" else abs(model.growth)
     return Score(
@@ -146,18 +146,15 @@ def _brief(
     model: Model | None,
 ) -> Brief:
     churn = next((score for score in scores if score.outcome == "churn"), None)
-    if churn is not None and churn.tier == "high":
-        # Selling to an account that is about to leave is itself a risk: growth waits until the risk is lower.
-        scores = tuple(replace(score, playbooks=()) if score.outcome == "expansion" else score for score in scores)
     account_id = str(row["account_id"])
     name, owner = names.get(account_id, ("", ""))
-    return Brief(
+    brief = Brief(
         account_id=account_id,
         name=name or account_id,
         owner=owner,
         as_of=as_of,
         segment=segment_of(row),
-        arr=_number(row.get("arr")),
+        arr=number_of(row, "arr"),
         days_to_renewal=_days_to_renewal(row),
         health=None if churn is None or model is None else safer_than(churn.probability, model),
         coverage=share,
@@ -166,6 +163,10 @@ def _brief(
         evidence=(),
         milestones=steps if any(step.reached_on is None for step in steps) else (),
     )
+    if brief.kept_first:
+        waiting = (replace(one, playbooks=()) if one.outcome == "expansion" else one for one in scores)
+        brief = replace(brief, scores=tuple(waiting))
+    return brief
 
 
 def blind_families(row: dict[str, object]) -> tuple[str, ...]:
@@ -176,9 +177,4 @@ def blind_families(row: dict[str, object]) -> tuple[str, ...]:
 
 
 def _days_to_renewal(row: dict[str, object]) -> int | None:
-    days = row.get("days_to_renewal")
-    return int(_number(days)) if is_known(days) else None
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) and is_known(value) else 0.0
+    return int(number_of(row, "days_to_renewal")) if is_known(row.get("days_to_renewal")) else None

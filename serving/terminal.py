@@ -36,6 +36,12 @@ def say(as_json: bool, document: Any, text: str) -> None:
     typer.echo(json.dumps(document, indent=1, ensure_ascii=False, default=str) if as_json else text)
 
 
+def note(*notes: str | None) -> None:
+    """Says on standard error what must be told beside the answer, if there is anything."""
+    for told in filter(None, notes):
+        typer.echo(f"tenure: {told}", err=True)
+
+
 @contextmanager
 def opened_warehouse(location: str, home: Path) -> "Iterator[Warehouse]":
     """The checked tables, kept under `home` so that only news is read next time; closed at the end.
@@ -45,8 +51,7 @@ def opened_warehouse(location: str, home: Path) -> "Iterator[Warehouse]":
     from features.warehouse import open_warehouse
 
     opened = open_warehouse(location, loaded_on=datetime.now(UTC).date(), state=home / "warehouse")
-    for note in opened.notes:
-        typer.echo(f"tenure: {note}", err=True)
+    note(*opened.notes)
     try:
         yield opened
     finally:

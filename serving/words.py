@@ -1,15 +1,13 @@
-"""What the commands print for people: an audit, a training, revenue."""
+"""What the commands say of an audit, a training, a promotion, scores and revenue: for people, and for machines."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from features.segments import SIZES
+from serving.scoring import Scoring
 from training.audit import Audit, Contradiction
 from training.coverage import SILENT_DAYS
 from training.model import Model
-from training.trail import trail, unread
 from training.train import Trained
 from training.tune import Found
 
@@ -172,14 +170,6 @@ def trained_document(one: Trained) -> dict[str, Any]:
     }
 
 
-def newest_entry(home: Path, outcome: str) -> dict[str, Any]:
-    """What the trail says last of an outcome; lines of it that were passed over are told on standard error."""
-    told = unread(home)
-    if told is not None:
-        print(f"tenure: {told}", file=sys.stderr)
-    return [entry for entry in trail(home) if entry["outcome"] == outcome][-1]
-
-
 def promoted_lines(model: Model, entry: Mapping[str, Any]) -> list[str]:
     """A promotion: what serves now, what was overridden, and how it stood beside the champion before."""
     overridden = [f"  overridden: {fault}" for fault in entry["faults"]]
@@ -191,6 +181,19 @@ def promoted_document(model: Model, entry: Mapping[str, Any]) -> dict[str, Any]:
     """The same for machines: `champion`, who was told to have asked, whether it was `forced`, over which `faults`, and
     what was `compared` with the champion before."""
     return {"champion": model.version} | {name: entry[name] for name in ("who", "forced", "faults", "compared")}
+
+
+def scored_lines(scoring: Scoring, withheld: Mapping[str, str]) -> list[str]:
+    """What a run scored, whom it did not, and of which outcomes there is not enough to say."""
+    told = f"Scored {len(scoring.briefs):,} accounts on {scoring.as_of}: {len(scoring.scores):,} scores"
+    told += f" ({len(scoring.noticed)} accounts have given notice and are not scored)." if scoring.noticed else "."
+    return [told, *(f"{name}: not enough to say: {why}" for name, why in withheld.items())]
+
+
+def scored_document(scoring: Scoring, withheld: Mapping[str, str]) -> dict[str, Any]:
+    """The same for machines."""
+    counts = {"as_of": str(scoring.as_of), "accounts": len(scoring.briefs), "scores": len(scoring.scores)}
+    return counts | {"notice_given": len(scoring.noticed), "withheld": dict(withheld)}
 
 
 def revenue_lines(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -28,6 +28,11 @@ def trail(home: Path) -> list[dict[str, Any]]:
     return [entry for _, entry in _lines(home) if entry is not None]
 
 
+def newest(home: Path, outcome: str) -> dict[str, Any]:
+    """The last entry of an outcome; `IndexError` before the first."""
+    return [entry for entry in trail(home) if entry["outcome"] == outcome][-1]
+
+
 def unread(home: Path) -> str | None:
     """Which lines of the trail are no entries, in words; None if all are. A killed process or a full disk leaves such a
     line, and so does a hand."""

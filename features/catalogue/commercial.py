@@ -4,9 +4,9 @@ from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import change, count, largest, latest, of, smallest, stated, total
-from features.revenue import paid_on
+from features.revenue import paid_on, pays_on
 
-NOW = paid_on(_, 0) & (_.arr > 0)
+NOW = pays_on(_, 0)
 """A term that is paid for on the day."""
 
 FEATURES = (

@@ -396,6 +396,12 @@ def test_a_port_in_use_is_told_before_anything_starts(run: Run, tmp_path: Path) 
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
+def test_a_demo_of_too_small_a_company_says_what_it_could_not_learn(run: Run, tmp_path: Path) -> None:
+    ended = run("demo", "--accounts", 40, "--months", 12, "--no-serve", "--home", tmp_path)
+    refused(ended, 1, "nothing that was learnt may serve", "churn: not enough to say", "ask for more --accounts")
+
+
 def test_a_simulation_that_makes_no_sense_or_would_overwrite_is_refused(run: Run, tmp_path: Path) -> None:
     refused(run("simulate", tmp_path / "new", "--accounts", "3"), 2, "20")
     (tmp_path / "mine").mkdir()
