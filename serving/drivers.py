@@ -70,8 +70,9 @@ def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapp
 
 
 def _usual(feature: Feature, value: object, typical: float | None) -> str:
-    """What accounts usually have, where a level without it is neither good nor bad news."""
-    if feature.healthy is Healthy.NONE or feature.compares or typical is None or not is_known(value):
+    """What accounts usually have, where a level without it is neither good nor bad news; of what is usually none, any
+    is news."""
+    if feature.healthy is Healthy.NONE or feature.compares or not typical or not is_known(value):
         return ""
     usual = spoken(typical, feature.unit)
     return f" (usual elsewhere: {usual})" if usual != spoken(value, feature.unit) else ""

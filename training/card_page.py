@@ -10,7 +10,6 @@ STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430 }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
 td, th { padding: .3rem .8rem; border-bottom: 1px solid #d8dde5; text-align: left; vertical-align: top }
-p:has(> figure) { display: inline }
 figure { display: inline-block; margin: 1rem 1rem 1rem 0; max-width: 100% }
 svg { max-width: 100%; height: auto }
 """
@@ -20,9 +19,10 @@ def card_page(markdown: str, drawn: Mapping[str, bytes]) -> str:
     """The card's Markdown as a page that stands alone; a plot of `drawn` (SVG, by file name) where it is spoken of."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(markdown)
-    for token in (one for block in tokens for one in block.children or ()):
-        if token.type == "image":
+    for opens, block, closes in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        for token in (one for one in block.children or () if one.type == "image"):
             token.type, token.content = "html_inline", _figure(token, drawn)
+            opens.hidden = closes.hidden = True  # a paragraph holds no figure, and would part those side by side
     title = html.escape(markdown.splitlines()[0].removeprefix("# "))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
