@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from math import isnan
 
 import pandas as pd
@@ -78,7 +79,7 @@ class Feature:
     reason: Reason
     empty: float | None
 
-    @property
+    @cached_property
     def mentions(self) -> frozenset[str]:
         """The features whose values the sentence needs."""
         return frozenset(re.findall(r"{(\w+)", self.words))

@@ -263,7 +263,7 @@ def score(
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         scoring, withheld = score_of_record(opened, date_in(as_of, opened), home, progress)
     if out is not None:
-        write_table(scores_frame(scoring.scores), out)
+        write_table(scores_frame(scoring.ahead()), out)
     say(as_json, scored_document(scoring, withheld), "\n".join(scored_lines(scoring, withheld)))
 
 

@@ -249,9 +249,9 @@ def _score_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
 def _brief_rows(scoring: Scoring) -> list[dict[str, Any]]:
     rows = []
     for brief, facts in zip(scoring.briefs, scoring.table.to_dict("records"), strict=True):
-        document = asdict(brief)
-        kept = {name: document[name] for name in ("account_id", "name", "owner", "arr", "days_to_renewal", "health")}
-        kept |= {"segment": document["segment"], "coverage": brief.coverage, "blind": list(brief.blind)}
+        said = vars(brief)
+        kept = {name: said[name] for name in ("account_id", "name", "owner", "arr", "days_to_renewal", "health")}
+        kept |= {"segment": asdict(brief.segment), "coverage": brief.coverage, "blind": list(brief.blind)}
         kept["milestones"] = [milestone_document(step) for step in brief.milestones]
         known = {name: facts[name] for name in CATALOGUE if is_known(facts.get(name))}
         rows.append(

@@ -22,26 +22,49 @@ from serving.brief import Brief
 from serving.drivers import acted_on, drivers
 from serving.holdout import HoldOut
 from serving.playbooks import Playbooks
-from serving.score import Score
+from serving.score import Driver, Score
 from serving.tiers import Tiers, safer_than
+from training.calibration import Floats
 from training.model import Answers, Model
+from training.outcomes import OUTCOMES
 
 MOST_PLAYBOOKS = 3
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """One run over all eligible accounts: their briefs without evidence, their snapshot, and who was left out."""
+    """One run over all eligible accounts: their briefs without evidence, their snapshot, who was left out, and the
+    models that spoke."""
 
     as_of: date
     briefs: tuple[Brief, ...]
     table: pd.DataFrame
     noticed: tuple[str, ...]
     noticed_arr: float
+    models: tuple[Model, ...]
 
     @property
     def scores(self) -> list[Score]:
         return [score for brief in self.briefs for score in brief.scores]
+
+    def ahead(self) -> list[Score]:
+        """Every score at each horizon that its model learnt: the rows of the scores file.
+
+        An account's tier, and with it what to do, is one for an outcome, whatever the horizon.
+        """
+        rows = [{str(name): value for name, value in row.items()} for row in self.table.to_dict("records")]
+        found = []
+        for model in self.models:
+            matrix = model.encoding.matrix(self.table)
+            for days in model.horizons:
+                shares, base = model.contributions(matrix, horizon_days=days)
+                for number, (brief, row) in enumerate(zip(self.briefs, rows, strict=True)):
+                    own = brief.score(model.outcome)
+                    if own is not None:
+                        found.append(_at(days, own, model, float(base[number]), shares[number], row))
+        return sorted(
+            found, key=lambda score: (score.account_id, list(OUTCOMES).index(score.outcome), score.horizon_days)
+        )
 
 
 def score(
@@ -82,7 +105,9 @@ def score(
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
         done = steps.get(str(facts["account_id"]), ())
         briefs.append(_brief(facts, scores, names, as_of, shares[number], done, churn))
-    return Scoring(as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()))
+    return Scoring(
+        as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()), tuple(models)
+    )
 
 
 def score_row(
@@ -100,15 +125,12 @@ def score_row(
     base = float(answers.base[number])
     stands_out = {reason: float(found[number]) for reason, found in answers.stands_out.items()}
     why = drivers(model, answers.shares[number], stands_out, row)
-    log_odds = base + sum(driver.share for driver in why)
-    probability = 1 / (1 + math.exp(-log_odds))
-    low, high = model.interval(log_odds, row.get("segment"))
+    probability, low, high = _answer(model, base, why, row)
     ahead = {days: float(found[number]) for days, found in answers.ahead.items()}
     by_renewal = float(answers.by_renewal[number])
     tier = tiers.tier(probability, model)
     arr = number_of(row, "arr")
     segment, renews_in = segment_of(row), _days_to_renewal(row)
-    change = 1.0 if model.outcome == "churn" else abs(model.growth)
     return Score(
         account_id=str(row.get("account_id", "")),
         as_of=as_of,
@@ -117,7 +139,7 @@ def score_row(
         probability=probability,
         tier=tier,
         arr=arr,
-        arr_at_stake=probability * arr * change,
+        arr_at_stake=_at_stake(model, probability, arr),
         coverage=coverage,
         model_version=model.version,
         base=base,
@@ -134,6 +156,32 @@ def score_row(
         ahead=ahead | {model.horizon_days: probability},
         by_renewal=None if math.isnan(by_renewal) else by_renewal,
     )
+
+
+def _at(days: int, own: Score, model: Model, base: float, shares: Floats, row: dict[str, object]) -> Score:
+    """An account's `own` score asked at another horizon."""
+    why = drivers(model, shares, {driver.reason: driver.stands_out for driver in own.drivers}, row)
+    probability, low, high = _answer(model, base, why, row)
+    return replace(
+        own,
+        horizon_days=days,
+        probability=probability,
+        arr_at_stake=_at_stake(model, probability, own.arr),
+        base=base,
+        drivers=why,
+        low=low,
+        high=high,
+    )
+
+
+def _answer(model: Model, base: float, why: tuple[Driver, ...], row: dict[str, object]) -> tuple[float, float, float]:
+    """The probability of what base and drivers add up to, and its interval."""
+    log_odds = base + sum(driver.share for driver in why)
+    return 1 / (1 + math.exp(-log_odds)), *model.interval(log_odds, row.get("segment"))
+
+
+def _at_stake(model: Model, probability: float, arr: float) -> float:
+    return probability * arr * (1.0 if model.outcome == "churn" else abs(model.growth))
 
 
 def _brief(

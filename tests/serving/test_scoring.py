@@ -45,20 +45,38 @@ def models(company: Company) -> dict[str, Model]:
 def file(company: Company, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The scores file of `UNTIL`, written and read back."""
     path = tmp_path_factory.mktemp("scores") / "scores.parquet"
-    scores_frame(company.scorings[UNTIL].scores).to_parquet(path, index=False)
+    scores_frame(company.scorings[UNTIL].ahead()).to_parquet(path, index=False)
     return pd.read_parquet(path)
 
 
-def test_the_scores_file_has_its_columns_and_one_row_a_score(company: Company, file: pd.DataFrame) -> None:
+def test_the_scores_file_has_one_row_an_account_outcome_and_horizon(company: Company, file: pd.DataFrame) -> None:
     assert list(file.columns) == COLUMNS
     assert not file.duplicated(["account_id", "outcome", "horizon_days"]).any()
     assert set(file["outcome"]) == {"churn", "expansion"}
     assert set(file["tier"]) <= {"high", "medium", "low"}
-    assert set(file["horizon_days"]) == {90}
+    assert set(file["horizon_days"]) == {30, 60, 90, 180}
     assert (file["as_of"] == pd.Timestamp(UNTIL)).all()
     assert file["coverage"].between(0, 1).all()
     assert file["probability"].between(0, 1, inclusive="neither").all()
-    assert len(file) == 2 * len(company.scorings[UNTIL].briefs)
+    assert len(file) == 2 * 4 * len(company.scorings[UNTIL].briefs)
+
+
+def test_a_row_of_the_file_is_the_score_of_record_asked_at_its_horizon(company: Company, file: pd.DataFrame) -> None:
+    own = scores_frame(company.scorings[UNTIL].scores).set_index(["account_id", "outcome"])
+    for _, row in file.iterrows():
+        score = own.loc[(row["account_id"], row["outcome"])]
+        assert row["probability"] == pytest.approx(json.loads(score["ahead"])[str(row["horizon_days"])], abs=1e-9)
+        assert row["low"] <= row["probability"] <= row["high"]
+        assert (row["tier"], row["playbooks"]) == (score["tier"], score["playbooks"])
+        assert row["arr_at_stake"] == pytest.approx(score["arr_at_stake"] * row["probability"] / score["probability"])
+        if row["horizon_days"] == score["horizon_days"]:
+            assert row["drivers"] == score["drivers"]
+
+
+def test_no_probability_of_the_file_falls_as_the_horizon_grows(file: pd.DataFrame) -> None:
+    for _, rows in file.groupby(["account_id", "outcome"]):
+        assert rows["horizon_days"].is_monotonic_increasing
+        assert rows["probability"].is_monotonic_increasing
 
 
 def test_base_and_shares_are_the_log_odds_of_every_row(file: pd.DataFrame) -> None:
@@ -115,7 +133,7 @@ def test_nothing_known_or_learnt_at_or_after_the_day_moves_a_score_by_a_bit(
     again = score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
     warehouse.close()
     path = tmp_path / "scores.parquet"
-    scores_frame(again.scores).to_parquet(path, index=False)
+    scores_frame(again.ahead()).to_parquet(path, index=False)
     pd.testing.assert_frame_equal(pd.read_parquet(path), file, check_exact=True)
     assert again.briefs == company.scorings[UNTIL].briefs
     assert again.noticed == company.scorings[UNTIL].noticed
