@@ -11,6 +11,7 @@ from training.backtest import BASELINES, OURS, SERVED, Backtest, came_to
 from training.calibration import MIN_LEVEL_OUTCOMES, MIN_SEGMENT_OUTCOMES
 from training.card_page import card_page
 from training.dataset import Dataset
+from training.horizons import LOST_AT_RENEWAL
 from training.lead import BEFORE_END, before_the_end, early
 from training.metrics import CAPACITY, Metrics
 from training.model import Model
@@ -209,11 +210,16 @@ def _period_lines(result: Backtest) -> list[str]:
 
 def _ahead_lines(result: Backtest) -> list[str]:
     """The same model asked at every horizon, and at the end of the term."""
-    head = "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss |"
-    lines = ["", head, _rule(7)]
+    head = (
+        "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | interval held |"
+    )
+    lines = ["", head, _rule(8)]
     for name, found in result.ahead.items():
         ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
-        lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} |")
+        covered = result.covered_ahead.get(name)
+        held = "none" if name == LOST_AT_RENEWAL else "not known"
+        held = f"{covered.held} of {covered.of} groups" if covered and covered.of else held
+        lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} | {held} |")
     return lines
 
 
@@ -268,9 +274,9 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     )
     return [
         "",
-        "Beside each probability stands an interval: in 95 of 100 periods the rate behind accounts so scored lies in "
-        "it. How many of so many accounts it comes to scatters about that rate by chance as well, the more the fewer "
-        f"they are. {judged}",
+        "Beside each probability of so many days ahead stands an interval: in 95 of 100 periods the rate behind "
+        "accounts so scored lies in it. How many of so many accounts it comes to scatters about that rate by chance as "
+        f"well, the more the fewer they are. {judged} The table of horizons above counts the latter at each.",
         "",
         f"What a segment adds to the log-odds: {added} ({gained})."
         if added

@@ -12,6 +12,7 @@ import pytest
 from features.catalogue import CATALOGUE
 from tests.conftest import Company
 from training.backtest import HEALTH, SERVED, Backtest
+from training.calibration import Coverage
 from training.card import Making, card_files, card_markdown
 from training.lead import MIN_ENDED, before_the_end, early
 from training.model import Model
@@ -90,7 +91,14 @@ def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company,
     assert "in 95 of 100 periods the rate behind accounts so scored lies in it" in text
     assert "lay in the interval itself in 11 of 20 groups of alike probability, and in 18 of 20 with the chance" in text
     assert result.covered == result.covered_alone == (0, 0), "a history too short to judge any period by earlier ones"
-    assert "Whether it held is not known" in card_markdown(company.data, result, model, [])
+    young = card_markdown(company.data, result, model, [])
+    assert "Whether it held is not known" in young
+    assert young.count("| not known |") == len(result.ahead) - 1
+    assert young.count("| none |") == 1, "the end of the term has none"
+    ahead = {name: Coverage(1, 10 + at, 20) for at, name in enumerate(result.ahead) if name != "churn_renewal"}
+    text = card_markdown(company.data, replace(result, covered_ahead=ahead), model, [])
+    for name, one in ahead.items():
+        assert re.search(rf"\| {name.rpartition('_')[2]} days ahead \|.*\| {one.held} of 20 groups \|", text)
 
 
 def test_only_the_card_of_those_who_leave_speaks_of_saving(company: Company, parts: tuple[Backtest, Model]) -> None:
