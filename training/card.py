@@ -19,7 +19,7 @@ from training.outcomes import CHANGE, OUTCOMES
 from training.plots import CAPTIONS, plots
 from training.reasons import reason_shares
 from training.weaknesses import asked_for, profit_of, weaknesses
-from training.worth import MIN_SAID, SAVE_COST, groups
+from training.worth import CONTACT, MIN_SAID, OFFER, groups
 
 FORMS = {
     "average precision": ".3f",
@@ -184,11 +184,11 @@ def _profit_told(profits: Sequence[float]) -> str:
     if not profits:
         return ""
     told = (
-        " Profit: of the best number of accounts to try to save, each "
-        f"try at {SAVE_COST:.0%} of the mean ARR, the share that can be saved unknown (Verbraken et al., 2013; "
-        "Janssens et al., 2022)."
+        f" Profit: of the best number of accounts to try to save by an offer of {OFFER:.0%} of their ARR, which those "
+        f"take too who would have stayed, at a contact cost of {CONTACT:.1%} of the mean ARR; the share that can be "
+        "saved unknown (Verbraken et al., 2013; Janssens et al., 2022)."
     )
-    none = " At this cost it pays to try nobody, whoever ranks; only cheaper tries would."
+    none = " At this cost it pays to try nobody, whoever ranks; only cheaper offers would."
     return told if any(round(one, 4) for one in profits) else told + none
 
 

@@ -128,8 +128,8 @@ def test_the_doubt_of_a_horizon_is_told_by_what_came_there() -> None:
     assert list(found) == [30, 60, 180]
     assert found[180] == doubt(Line(intercept=0.5), rows, raw)
     came = rows["happened"][once].sum()
-    assert found[60] == (pytest.approx(0.2 + 1 / came), 0.01, 0.02)
-    assert found[30] == (pytest.approx(0.2 + 1 / came + 1 / 9), 0.01, 0.02)
+    assert found[60] == pytest.approx((0.2 + 1 / came, 0.01, 0.02))
+    assert found[30] == pytest.approx((0.2 + 1 / came + 1 / 9, 0.01, 0.02))
 
 
 def test_intervals_at_a_horizon_hold_where_its_level_is_right_and_not_where_it_is_off() -> None:
