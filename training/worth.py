@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from training.encoding import Matrix
-from training.metrics import CAPACITY, Metrics, metrics
+from training.metrics import Metrics, in_top, last_of_equals, metrics
 
 DRAWS = 200
 OFFER, CONTACT = 0.05, 0.005
@@ -78,14 +78,14 @@ def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]
 class Ranking:
     """Measures of one ranking under many row weights, sorted once and not anew.
 
-    Average precision and ROC-AUC are scikit-learn's; precision and ARR captured are those of the top `CAPACITY`, at
-    least one row, which a row may belong to with a part of its weight.
+    Average precision and ROC-AUC are scikit-learn's; precision and ARR captured are those of the top, at least one
+    row, which a row may belong to with a part of its weight (`in_top`).
     """
 
     def __init__(self, happened: Matrix, scores: Matrix) -> None:
         self._order = np.argsort(-scores, kind="stable")
         self._happened = happened[self._order]
-        self._ends = np.flatnonzero(np.append(np.diff(scores[self._order]) != 0, True))  # equal scores count together
+        self._ends = last_of_equals(scores[self._order])  # equal scores count together
 
     def _counts(self, weights: Matrix) -> tuple[Matrix, Matrix]:
         """Outcomes and rows so far, down the ranking."""
@@ -122,9 +122,7 @@ class Ranking:
 
     def _top(self, weights: Matrix) -> Matrix:
         """How much of each row's weight lies in the top, down the ranking."""
-        drawn = weights[self._order]
-        room = max(1.0, float(round(CAPACITY * drawn.sum()))) - (np.cumsum(drawn) - drawn)
-        return np.asarray(np.clip(room, 0.0, drawn))
+        return in_top(weights[self._order], self._ends)
 
 
 def profit(
@@ -150,7 +148,7 @@ def profit(
     if mean <= 0:
         return 0.0
     order = np.argsort(-log_odds, kind="stable")
-    ends = np.append(np.flatnonzero(np.append(np.diff(log_odds[order]) != 0, True)) + 1, 0)
+    ends = np.append(last_of_equals(log_odds[order]) + 1, 0)
     saved, stayed, tried = (
         np.append(0.0, np.cumsum(one[order]))[ends]
         for one in (happened * arr / mean, (1 - happened) * arr / mean, np.ones(len(arr)))
@@ -187,3 +185,10 @@ def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
             happened, scores, arr = (part[one].to_numpy(dtype=np.float64) for one in ("happened", column, "arr"))
             found[name] = metrics(happened, scores, arr, part["account_id"])
     return found
+
+
+def measures_table(found: Mapping[str, Metrics]) -> str:
+    """Every measure as CSV, a line a name; counts alone where the outcome came to fewer than `MIN_SAID` accounts."""
+    table = pd.DataFrame([vars(one) for one in found.values()], index=pd.Index(found, name="of"))
+    table.loc[table["accounts"] < MIN_SAID, "roc_auc":] = np.nan
+    return table.to_csv()
