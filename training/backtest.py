@@ -300,7 +300,7 @@ def _ahead(rows: pd.DataFrame) -> dict[str, Metrics]:
             known = rows[rows[name].notna() & rows[column].notna()]
             if len(known):
                 found[name] = judged(known, name, column)
-    return found
+    return dict(sorted(found.items(), key=lambda one: (one[0] == LOST_AT_RENEWAL, len(one[0]), one[0])))
 
 
 def _covered_ahead(rows: pd.DataFrame, outcome: str, own_days: int, begun: Mapping[int, date]) -> dict[str, Coverage]:

@@ -19,8 +19,14 @@ from training.outcomes import CHANGE, OUTCOMES
 from training.plots import CAPTIONS, plots
 from training.reasons import reason_shares
 from training.weaknesses import asked_for, profit_of, weaknesses
-from training.worth import CONTACT, MIN_SAID, OFFER, groups
+from training.worth import CONTACT, MIN_SAID, OFFER, groups, measures_table
 
+MEASURES = "measures.csv"
+HEAD = (
+    "rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | slope | error | lift | "
+    "ARR captured"
+)
+"""Of a period or a group; lift and ARR captured are those of its own top tenth."""
 FORMS = {
     "average precision": ".3f",
     "ROC-AUC": ".3f",
@@ -63,10 +69,10 @@ def card_files(
     notes: Sequence[str] = (),
     making: Making | None = None,
 ) -> dict[str, str | bytes]:
-    """`card.md`, `card.html` and its plots as SVG, by file name."""
+    """`card.md`, `card.html`, its plots as SVG, and every measure of every group as CSV, by file name."""
     text = card_markdown(data, result, model, refused, notes, making)
     drawn = plots(data, result, model)
-    return {"card.md": text, "card.html": card_page(text, drawn), **drawn}
+    return {"card.md": text, "card.html": card_page(text, drawn), MEASURES: _measures(result), **drawn}
 
 
 def card_markdown(
@@ -97,7 +103,7 @@ def card_markdown(
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
         f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "
         f"outcomes, {ours.outcomes} came, to {ours.accounts} accounts; an account counts on every date asked. "
-        f"Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of accounts it ranked highest.",
+        f"Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of these rows that it ranked highest.",
         *_contender_lines(result),
         *_period_lines(result),
         *_ahead_lines(result),
@@ -155,6 +161,7 @@ def _contender_lines(result: Backtest) -> list[str]:
         lines.append(f"| {label} | {' | '.join(cells)} |")
     for label, name, form in (
         ("calibration slope (1 is perfect)", "slope", ".2f"),
+        ("calibration intercept (0 is perfect)", "intercept", "+.2f"),
         ("calibration error", "ece", ".4f"),
     ):
         cells = [format(getattr(result.metrics[who], name), form) for who in contenders]
@@ -169,7 +176,8 @@ def _contender_lines(result: Backtest) -> list[str]:
     return [
         *lines,
         "",
-        f"In brackets: 95% of a bootstrap over accounts.{_profit_told(profits)}",
+        "In brackets: 95% of a bootstrap over accounts. Calibration error: the mean gap between probability and "
+        f"frequency over ten bins of as many rows each.{_profit_told(profits)}",
         "",
         f"Log loss lowered, with a 95% interval from a paired bootstrap over accounts: {lower}",
     ]
@@ -196,15 +204,24 @@ def _counts(found: Metrics) -> str:
     return f"{found.rows:,} | {found.outcomes} | {found.accounts} | {found.expected:.0f}"
 
 
+def _quality(found: Metrics) -> str:
+    return (
+        f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f} | {found.slope:.2f} | "
+        f"{found.ece:.4f} | {found.lift:.1f} | {found.captured:.0%}"
+    )
+
+
+def _measures(result: Backtest) -> str:
+    periods = (f"{fold.test[0]} to {fold.test[-1]}" for fold in result.folds)
+    found = {"all": result.metrics[OURS], **dict(zip(periods, result.by_fold, strict=True))}
+    found |= {asked_for(name): one for name, one in result.ahead.items()}
+    return measures_table(found | groups(result.rows, SERVED))
+
+
 def _period_lines(result: Backtest) -> list[str]:
-    lines = [
-        "",
-        "| period | rows | outcomes | of accounts | promised | average precision | ROC-AUC |",
-        _rule(6),
-    ]
+    lines = ["", f"| period | {HEAD} |", _rule(11)]
     for fold, found in zip(result.folds, result.by_fold, strict=True):
-        ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f}"
-        lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {ranked} |")
+        lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {_quality(found)} |")
     return lines
 
 
@@ -247,11 +264,11 @@ def _lead_lines(result: Backtest) -> list[str]:
 
 def _group_lines(result: Backtest) -> list[str]:
     """Quality by segment and age; silence where the outcome came to too few accounts of a group."""
-    lines = ["", "| group | rows | outcomes | of accounts | promised | average precision | ROC-AUC |", _rule(6)]
+    lines = ["", f"| group | {HEAD} |", _rule(11)]
     for name, found in groups(result.rows, SERVED).items():
-        said = f"{found.average_precision:.3f} | {found.roc_auc:.3f}" if found.accounts >= MIN_SAID else "too few | "
+        said = _quality(found) if found.accounts >= MIN_SAID else f"too few{' | ' * 6}"
         lines.append(f"| {plain(name)} | {_counts(found)} | {said} |")
-    return lines
+    return [*lines, "", f"Every measure of each period, horizon and group stands in {MEASURES} beside this card."]
 
 
 def plain(text: str) -> str:
