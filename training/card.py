@@ -22,10 +22,7 @@ from training.weaknesses import asked_for, profit_of, weaknesses
 from training.worth import CONTACT, MIN_SAID, OFFER, groups, measures_table
 
 MEASURES = "measures.csv"
-HEAD = (
-    "rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | slope | error | lift | "
-    "ARR captured"
-)
+HEAD = "rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | slope | lift | ARR captured"
 """Of a period or a group; lift and ARR captured are those of its own top tenth."""
 FORMS = {
     "average precision": ".3f",
@@ -207,7 +204,7 @@ def _counts(found: Metrics) -> str:
 def _quality(found: Metrics) -> str:
     return (
         f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f} | {found.slope:.2f} | "
-        f"{found.ece:.4f} | {found.lift:.1f} | {found.captured:.0%}"
+        f"{found.lift:.1f} | {found.captured:.0%}"
     )
 
 
@@ -219,7 +216,7 @@ def _measures(result: Backtest) -> str:
 
 
 def _period_lines(result: Backtest) -> list[str]:
-    lines = ["", f"| period | {HEAD} |", _rule(11)]
+    lines = ["", f"| period | {HEAD} |", _rule(10)]
     for fold, found in zip(result.folds, result.by_fold, strict=True):
         lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {_quality(found)} |")
     return lines
@@ -264,9 +261,9 @@ def _lead_lines(result: Backtest) -> list[str]:
 
 def _group_lines(result: Backtest) -> list[str]:
     """Quality by segment and age; silence where the outcome came to too few accounts of a group."""
-    lines = ["", f"| group | {HEAD} |", _rule(11)]
+    lines = ["", f"| group | {HEAD} |", _rule(10)]
     for name, found in groups(result.rows, SERVED).items():
-        said = _quality(found) if found.accounts >= MIN_SAID else f"too few{' | ' * 6}"
+        said = _quality(found) if found.accounts >= MIN_SAID else f"too few{' | ' * 5}"
         lines.append(f"| {plain(name)} | {_counts(found)} | {said} |")
     return [*lines, "", f"Every measure of each period, horizon and group stands in {MEASURES} beside this card."]
 
