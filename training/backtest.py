@@ -1,7 +1,7 @@
 """The backtest: every contender learns on each fold what had matured, and is judged by what came after."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
@@ -14,10 +14,13 @@ from training.baselines import Prediction, gradient_boosting, health_score, logi
 from training.booster import Params
 from training.calibration import (
     LASTING_LEVEL,
+    Coverage,
     Floats,
     Line,
     coverage,
+    covered_by,
     doubt,
+    doubts,
     enough,
     lasting,
     level,
@@ -67,7 +70,8 @@ class Backtest:
     with an interval. `line` is fitted on all folds and is what the final model takes; what segments add to it, only
     where adding what earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds
     intervals by contender, `ahead` our measures by the column of the outcome at each horizon, `covered` how many
-    groups of alike probability, of how many, held with the chance of the count (`covered_alone`: without).
+    groups of alike probability, of how many, held with the chance of the count (`covered_alone`: without), and
+    `covered_ahead` both by the column of the outcome at each horizon.
     """
 
     outcome: str
@@ -83,6 +87,7 @@ class Backtest:
     ahead: dict[str, Metrics]
     covered: tuple[int, int]
     covered_alone: tuple[int, int]
+    covered_ahead: Mapping[str, Coverage] = field(default_factory=dict)
 
     def column(self, contender: str) -> str:
         """The column of `rows` that a contender is judged by."""
@@ -186,14 +191,13 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
             f"outcomes fall into test periods, of {came} accounts, expected at least {MIN_ACCOUNTS // 2} accounts; "
             "take a shorter --horizon or wait"
         )
+    happened, raw = _floats(rows, "happened"), _floats(rows, OURS)
     line = _line(rows, outcome, data.horizon_days)
-    line = replace(line, doubt=doubt(line, rows, _floats(rows, OURS)))
     if segments[1] > 0:
-        line = replace(line, segments=segment_offsets(rows, line.served(_floats(rows, OURS))))
-    happened = _floats(rows, "happened")
+        line = replace(line, segments=segment_offsets(rows, line.served(raw)))
     columns = {OURS: SERVED} | {name: name for name in BASELINES}
-    known_by = {int(part["fold"].iloc[0]): last_matured(fold.test[0], data.horizon_days) for fold, part in told}
-    covered = coverage(rows, _floats(rows, OURS), known_by)
+    begun = {int(part["fold"].iloc[0]): fold.test[0] for fold, part in told}
+    covered = coverage(rows, raw, {at: last_matured(day, data.horizon_days) for at, day in begun.items()})
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
@@ -211,6 +215,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         ahead=_ahead(rows),
         covered=(covered.held, covered.of),
         covered_alone=(covered.alone, covered.of),
+        covered_ahead=_covered_ahead(rows, outcome, data.horizon_days, begun),
     )
 
 
@@ -231,13 +236,19 @@ def _line(rows: pd.DataFrame, outcome: str, horizon_days: int, before: date | No
     missed = level(happened, line.served(raw)) if enough(happened) else 0.0
     seen = {}
     for days in HORIZONS:
-        name = label_at(outcome, days)
-        if days != horizon_days and name in rows and RAW + name in rows:
-            known = rows[rows[name].notna() & rows[RAW + name].notna()]
-            known = known if before is None else _matured(known, before, days)
-            seen[days] = (_floats(known, name), _floats(known, RAW + name))
-    renewal = _renewal(rows, line, missed, before)
-    return replace(line, levels=levels(line, horizon_days, seen, missed), renewal=renewal)
+        if days != horizon_days and {name := label_at(outcome, days), RAW + name} <= set(rows):
+            known = _told_at(rows, outcome, days)
+            seen[days] = known if before is None else _matured(known, before, days)
+    came = {at: (_floats(known, "happened"), _floats(known, RAW + label_at(outcome, at))) for at, known in seen.items()}
+    line = replace(line, levels=levels(line, horizon_days, came, missed), doubt=doubt(line, rows, raw))
+    line = replace(line, doubts=doubts(line, horizon_days, {at: (seen[at], came[at][1]) for at in seen}))
+    return replace(line, renewal=_renewal(rows, line, missed, before))
+
+
+def _told_at(rows: pd.DataFrame, outcome: str, days: int) -> pd.DataFrame:
+    """The rows of which the outcome at a horizon is known, and what the model said there: `happened` is that one."""
+    name = label_at(outcome, days)
+    return rows[rows[name].notna() & rows[RAW + name].notna()].assign(happened=lambda known: _floats(known, name))
 
 
 def _renewal(rows: pd.DataFrame, line: Line, missed: float, before: date | None) -> float:
@@ -289,6 +300,19 @@ def _ahead(rows: pd.DataFrame) -> dict[str, Metrics]:
             known = rows[rows[name].notna() & rows[column].notna()]
             if len(known):
                 found[name] = judged(known, name, column)
+    return dict(sorted(found.items(), key=lambda one: (one[0] == LOST_AT_RENEWAL, len(one[0]), one[0])))
+
+
+def _covered_ahead(rows: pd.DataFrame, outcome: str, own_days: int, begun: Mapping[int, date]) -> dict[str, Coverage]:
+    """How often the intervals held at each horizon: each period's as served on the day on which it had `begun`."""
+    before = {at: _line_before(rows[rows["fold"] < at], outcome, own_days, day) for at, day in begun.items()}
+    lines = {at: line for at, line in before.items() if line.doubt != Line().doubt}
+    found = {}
+    for days in HORIZONS if lines else ():
+        name = label_at(outcome, days)
+        if RAW + name in rows:
+            known = _told_at(rows, outcome, days)
+            found[name] = covered_by(lines, known, _floats(known, RAW + name), None if days == own_days else days)
     return found
 
 

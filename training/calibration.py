@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Doubt: TypeAlias = tuple[float, float, float]
 
 SLOPES = (0.25, 1.5)
 """Beyond these the predictions themselves are wrong, and the gate says so."""
@@ -36,7 +37,7 @@ class Line:
 
     `levels` holds what other horizons than the model's own add, by days ahead; it never falls as they grow, and lies
     on straight lines between. `renewal` is what the end of a row's own term adds. `doubt` holds the variance of the
-    intercept, its covariance with the slope, and the variance of the slope.
+    intercept, its covariance with the slope, and the variance of the slope; `doubts` the same at other horizons.
     """
 
     slope: float = 1.0
@@ -44,13 +45,15 @@ class Line:
     segments: Mapping[str, float] = field(default_factory=dict)
     levels: Mapping[int, float] = field(default_factory=dict)
     renewal: float = 0.0
-    doubt: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    doubt: Doubt = (0.0, 0.0, 0.0)
+    doubts: Mapping[int, Doubt] = field(default_factory=dict)
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Line":
         """The line of a saved model's document."""
         levels = {int(days): added for days, added in document["levels"].items()}
-        return cls(**{**document, "doubt": tuple(document["doubt"]), "levels": levels})
+        doubts = {int(days): tuple(doubt) for days, doubt in document.get("doubts", {}).items()}
+        return cls(**{**document, "doubt": tuple(document["doubt"]), "levels": levels, "doubts": doubts})
 
     def served(
         self, raw: Floats, segments: pd.Series | None = None, horizon_days: "int | Floats | None" = None
@@ -68,18 +71,24 @@ class Line:
         """(rows,) served log-odds at the end of each row's own term."""
         return self.served(raw, segments) + self.renewal
 
-    def error(self, log_odds: float, segment: str | None = None) -> float:
-        """The standard error of log-odds served to an account of a segment: of the line's part in them."""
-        raw = (log_odds - self.segments.get(segment or "", 0.0) - self.intercept) / self.slope
-        level, both, slope = self.doubt
+    def error(self, log_odds: float, segment: str | None = None, horizon_days: int | None = None) -> float:
+        """The standard error of log-odds served to an account of a segment at a horizon: of the line's part in them."""
+        added = self.segments.get(segment or "", 0.0)
+        if horizon_days is not None and self.levels:
+            added += float(np.interp(horizon_days, list(self.levels), list(self.levels.values())))
+        raw = (log_odds - added - self.intercept) / self.slope
+        level, both, slope = self.doubt if horizon_days is None else self.doubts.get(horizon_days, self.doubt)
         return math.sqrt(max(level + 2 * raw * both + raw**2 * slope, 0.0))
 
-    def interval(self, log_odds: float, segment: str | None = None) -> tuple[float, float]:
+    def interval(
+        self, log_odds: float, segment: str | None = None, horizon_days: int | None = None
+    ) -> tuple[float, float]:
         """The probabilities between which, in 95 of 100 periods, lies the rate behind the outcomes of rows so scored.
 
-        How many of finitely many accounts it comes to scatters about that rate by chance as well (`Coverage`).
+        At the model's own horizon, or at another that it learnt. How many of finitely many accounts it comes to
+        scatters about that rate by chance as well (`Coverage`).
         """
-        off = Z * self.error(log_odds, segment)
+        off = Z * self.error(log_odds, segment, horizon_days)
         return 1 / (1 + math.exp(off - log_odds)), 1 / (1 + math.exp(-off - log_odds))
 
 
@@ -154,14 +163,14 @@ def level(happened: Floats, log_odds: Floats, prior_variance: float = np.inf) ->
     return added
 
 
-def doubt(line: Line, rows: pd.DataFrame, raw: Floats) -> tuple[float, float, float]:
-    """The `doubt` of a line fitted on out-of-time `rows` (`happened`, `account_id`, `fold`).
+def doubt(line: Line, rows: pd.DataFrame, raw: Floats, horizon_days: int | None = None) -> Doubt:
+    """The `doubt` of a line fitted on out-of-time `rows` (`happened`, `account_id`, `fold`), all asked at a horizon.
 
     The sandwich variance with accounts as clusters (Liang and Zeger, 1986), and on the intercept what periods differ
     by beyond chance (DerSimonian and Laird, 1986): a calibration is put to work in a period that it has not seen.
     """
     happened = rows["happened"].to_numpy(dtype=np.float64)
-    probability = sigmoid(line.slope * raw + line.intercept)
+    probability = sigmoid(line.served(raw, horizon_days=horizon_days))
     left, weight = happened - probability, probability * (1 - probability)
     design = np.column_stack([np.ones(len(raw)), raw])
     bread = np.linalg.pinv(design.T @ (design * weight[:, None]))
@@ -169,6 +178,28 @@ def doubt(line: Line, rows: pd.DataFrame, raw: Floats) -> tuple[float, float, fl
     scores = np.column_stack([np.bincount(account, left * column, len(names)) for column in design.T])
     variance = bread @ (scores.T @ scores) @ bread
     return float(variance[0, 0]) + _between(rows, left, weight), float(variance[0, 1]), float(variance[1, 1])
+
+
+def doubts(
+    line: Line, own_days: int, seen: Mapping[int, tuple[pd.DataFrame, Floats]], few: int = 2
+) -> dict[int, Doubt]:
+    """The `doubt` of a line at each other horizon, by days ahead; `seen` holds the rows known there, as `doubt` takes
+    them, and their raw log-odds.
+
+    2026-11-27: where not `enough` came, or in fewer than `few` periods, how periods differ cannot be told: there it is
+    that of the neighbour towards `own_days`, and on the intercept the chance of so small a count besides.
+    """
+    found = {own_days: line.doubt}
+    for days in sorted(seen, key=lambda days: abs(days - own_days)):
+        rows, raw = seen[days]
+        happened = rows["happened"].to_numpy(dtype=np.float64)
+        if enough(happened) and rows["fold"].nunique() >= few:
+            found[days] = doubt(line, rows, raw, days)
+        else:
+            nearer = [other for other in found if min(days, own_days) <= other <= max(days, own_days)]
+            level, both, slope = found[min(nearer, key=lambda other: abs(other - days))]
+            found[days] = level + 1 / max(rows["account_id"][happened > 0].nunique(), 1), both, slope
+    return {days: one for days, one in sorted(found.items()) if days != own_days}
 
 
 def _between(rows: pd.DataFrame, left: Floats, weight: Floats) -> float:
@@ -216,27 +247,37 @@ def coverage(rows: pd.DataFrame, raw: Floats, known_by: Mapping[int, date], grou
     `known_by` holds the last `as_of` whose outcome was known when a fold began; a fold before which not `enough` had
     come is not judged.
     """
-    alone = held = of = 0
+    lines = {}
     for fold, last in known_by.items():
-        inside = (rows["fold"] == fold).to_numpy()
         known = ((rows["fold"] < fold) & (rows["as_of"] <= pd.Timestamp(last))).to_numpy()
         happened = rows.loc[known, "happened"].to_numpy(dtype=np.float64)
-        if not enough(happened):
-            continue
-        line = lasting(raw[known], happened)
-        line = replace(line, doubt=doubt(line, rows[known], raw[known]))
-        order = np.flatnonzero(inside)[np.argsort(raw[inside], kind="stable")]
+        if enough(happened):
+            line = lasting(raw[known], happened)
+            lines[fold] = replace(line, doubt=doubt(line, rows[known], raw[known]))
+    return covered_by(lines, rows, raw, groups=groups)
+
+
+def covered_by(
+    lines: Mapping[int, Line], rows: pd.DataFrame, raw: Floats, horizon_days: int | None = None, groups: int = 5
+) -> Coverage:
+    """How often the intervals of each fold's line held in its `rows` (`happened`, `account_id`, `fold`), all asked at a
+    horizon; a fold without a line is not judged."""
+    alone = held = of = 0
+    for fold, line in lines.items():
+        inside = np.flatnonzero(rows["fold"] == fold)
+        order = inside[np.argsort(raw[inside], kind="stable")]
         for places in np.array_split(order, groups):
             if len(places):
-                bare, scattered = _inside(line, rows.iloc[places], raw[places])
+                bare, scattered = _inside(line, rows.iloc[places], raw[places], horizon_days)
                 alone, held, of = alone + bare, held + scattered, of + 1
     return Coverage(alone, held, of)
 
 
-def _inside(line: Line, rows: pd.DataFrame, raw: Floats) -> tuple[bool, bool]:
+def _inside(line: Line, rows: pd.DataFrame, raw: Floats, horizon_days: int | None) -> tuple[bool, bool]:
     """Whether the number of outcomes lies in the interval: by itself, and with the chance of the count."""
-    served = line.served(raw)
-    probability, bounds = sigmoid(served), np.array([line.interval(one) for one in served])
+    served = line.served(raw, horizon_days=horizon_days)
+    probability = sigmoid(served)
+    bounds = np.array([line.interval(one, None, horizon_days) for one in served])
     low, high = np.abs(bounds.sum(axis=0) - probability.sum())
     account = pd.factorize(rows["account_id"])[0]
     # The rows of an account within a period share their fate, so that chance takes accounts whole.

@@ -11,6 +11,7 @@ from training.backtest import BASELINES, OURS, SERVED, Backtest, came_to
 from training.calibration import MIN_LEVEL_OUTCOMES, MIN_SEGMENT_OUTCOMES
 from training.card_page import card_page
 from training.dataset import Dataset
+from training.horizons import LOST_AT_RENEWAL
 from training.lead import BEFORE_END, before_the_end, early
 from training.metrics import CAPACITY, Metrics
 from training.model import Model
@@ -18,8 +19,11 @@ from training.outcomes import CHANGE, OUTCOMES
 from training.plots import CAPTIONS, plots
 from training.reasons import reason_shares
 from training.weaknesses import asked_for, profit_of, weaknesses
-from training.worth import MIN_SAID, SAVE_COST, groups
+from training.worth import CONTACT, MIN_SAID, OFFER, groups, measures_table
 
+MEASURES = "measures.csv"
+HEAD = "rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | slope | lift | ARR captured"
+"""Of a period or a group; lift and ARR captured are those of its own top tenth."""
 FORMS = {
     "average precision": ".3f",
     "ROC-AUC": ".3f",
@@ -62,10 +66,10 @@ def card_files(
     notes: Sequence[str] = (),
     making: Making | None = None,
 ) -> dict[str, str | bytes]:
-    """`card.md`, `card.html` and its plots as SVG, by file name."""
+    """`card.md`, `card.html`, its plots as SVG, and every measure of every group as CSV, by file name."""
     text = card_markdown(data, result, model, refused, notes, making)
     drawn = plots(data, result, model)
-    return {"card.md": text, "card.html": card_page(text, drawn), **drawn}
+    return {"card.md": text, "card.html": card_page(text, drawn), MEASURES: _measures(result), **drawn}
 
 
 def card_markdown(
@@ -96,7 +100,7 @@ def card_markdown(
         f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
         f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "
         f"outcomes, {ours.outcomes} came, to {ours.accounts} accounts; an account counts on every date asked. "
-        f"Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of accounts it ranked highest.",
+        f"Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of these rows that it ranked highest.",
         *_contender_lines(result),
         *_period_lines(result),
         *_ahead_lines(result),
@@ -154,6 +158,7 @@ def _contender_lines(result: Backtest) -> list[str]:
         lines.append(f"| {label} | {' | '.join(cells)} |")
     for label, name, form in (
         ("calibration slope (1 is perfect)", "slope", ".2f"),
+        ("calibration intercept (0 is perfect)", "intercept", "+.2f"),
         ("calibration error", "ece", ".4f"),
     ):
         cells = [format(getattr(result.metrics[who], name), form) for who in contenders]
@@ -168,7 +173,8 @@ def _contender_lines(result: Backtest) -> list[str]:
     return [
         *lines,
         "",
-        f"In brackets: 95% of a bootstrap over accounts.{_profit_told(profits)}",
+        "In brackets: 95% of a bootstrap over accounts. Calibration error: the mean gap between probability and "
+        f"frequency over ten bins of as many rows each.{_profit_told(profits)}",
         "",
         f"Log loss lowered, with a 95% interval from a paired bootstrap over accounts: {lower}",
     ]
@@ -183,11 +189,11 @@ def _profit_told(profits: Sequence[float]) -> str:
     if not profits:
         return ""
     told = (
-        " Profit: of the best number of accounts to try to save, each "
-        f"try at {SAVE_COST:.0%} of the mean ARR, the share that can be saved unknown (Verbraken et al., 2013; "
-        "Janssens et al., 2022)."
+        f" Profit: of the best number of accounts to try to save by an offer of {OFFER:.0%} of their ARR, which those "
+        f"take too who would have stayed, at a contact cost of {CONTACT:.1%} of the mean ARR; the share that can be "
+        "saved unknown (Verbraken et al., 2013; Janssens et al., 2022)."
     )
-    none = " At this cost it pays to try nobody, whoever ranks; only cheaper tries would."
+    none = " At this cost it pays to try nobody, whoever ranks; only cheaper offers would."
     return told if any(round(one, 4) for one in profits) else told + none
 
 
@@ -195,25 +201,39 @@ def _counts(found: Metrics) -> str:
     return f"{found.rows:,} | {found.outcomes} | {found.accounts} | {found.expected:.0f}"
 
 
+def _quality(found: Metrics) -> str:
+    return (
+        f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f} | {found.slope:.2f} | "
+        f"{found.lift:.1f} | {found.captured:.0%}"
+    )
+
+
+def _measures(result: Backtest) -> str:
+    periods = (f"{fold.test[0]} to {fold.test[-1]}" for fold in result.folds)
+    found = {"all": result.metrics[OURS], **dict(zip(periods, result.by_fold, strict=True))}
+    found |= {asked_for(name): one for name, one in result.ahead.items()}
+    return measures_table(found | groups(result.rows, SERVED))
+
+
 def _period_lines(result: Backtest) -> list[str]:
-    lines = [
-        "",
-        "| period | rows | outcomes | of accounts | promised | average precision | ROC-AUC |",
-        _rule(6),
-    ]
+    lines = ["", f"| period | {HEAD} |", _rule(10)]
     for fold, found in zip(result.folds, result.by_fold, strict=True):
-        ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f}"
-        lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {ranked} |")
+        lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {_quality(found)} |")
     return lines
 
 
 def _ahead_lines(result: Backtest) -> list[str]:
     """The same model asked at every horizon, and at the end of the term."""
-    head = "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss |"
-    lines = ["", head, _rule(7)]
+    head = (
+        "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | interval held |"
+    )
+    lines = ["", head, _rule(8)]
     for name, found in result.ahead.items():
         ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
-        lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} |")
+        covered = result.covered_ahead.get(name)
+        held = "none" if name == LOST_AT_RENEWAL else "not known"
+        held = f"{covered.held} of {covered.of} groups" if covered and covered.of else held
+        lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} | {held} |")
     return lines
 
 
@@ -241,11 +261,11 @@ def _lead_lines(result: Backtest) -> list[str]:
 
 def _group_lines(result: Backtest) -> list[str]:
     """Quality by segment and age; silence where the outcome came to too few accounts of a group."""
-    lines = ["", "| group | rows | outcomes | of accounts | promised | average precision | ROC-AUC |", _rule(6)]
+    lines = ["", f"| group | {HEAD} |", _rule(10)]
     for name, found in groups(result.rows, SERVED).items():
-        said = f"{found.average_precision:.3f} | {found.roc_auc:.3f}" if found.accounts >= MIN_SAID else "too few | "
+        said = _quality(found) if found.accounts >= MIN_SAID else f"too few{' | ' * 5}"
         lines.append(f"| {plain(name)} | {_counts(found)} | {said} |")
-    return lines
+    return [*lines, "", f"Every measure of each period, horizon and group stands in {MEASURES} beside this card."]
 
 
 def plain(text: str) -> str:
@@ -268,9 +288,9 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     )
     return [
         "",
-        "Beside each probability stands an interval: in 95 of 100 periods the rate behind accounts so scored lies in "
-        "it. How many of so many accounts it comes to scatters about that rate by chance as well, the more the fewer "
-        f"they are. {judged}",
+        "Beside each probability of so many days ahead stands an interval: in 95 of 100 periods the rate behind "
+        "accounts so scored lies in it. How many of so many accounts it comes to scatters about that rate by chance as "
+        f"well, the more the fewer they are. {judged} The table of horizons above counts the latter at each.",
         "",
         f"What a segment adds to the log-odds: {added} ({gained})."
         if added

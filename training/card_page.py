@@ -9,7 +9,8 @@ from markdown_it.token import Token
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430 }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
-td, th { padding: .3rem .8rem; border-bottom: 1px solid #d8dde5; text-align: left; vertical-align: top }
+td:first-child { min-width: 9rem }
+td, th { padding: .3rem .5rem; border-bottom: 1px solid #d8dde5; text-align: left; vertical-align: top }
 figure { display: inline-block; margin: 1rem 1rem 1rem 0; max-width: 100% }
 svg { max-width: 100%; height: auto }
 """

@@ -71,7 +71,7 @@ def beside(challenger: Model, champion: Model, rows: pd.DataFrame | None, seed: 
     kept = kept_reasons(challenger, champion, rows, CAPACITY)
     told = f"first reasons: {kept:.0%} of the likeliest accounts of {champion.version} keep theirs"
     drift = (
-        f"gives the champion's likeliest accounts another first reason: {kept:.0%} keep theirs, "
+        f"gives the champion's likeliest accounts another first reason: {kept:.1%} keep theirs, "
         f"fewer than {KEPT_REASONS:.0%}"
     )
     quality = _quality(challenger, champion, rows, seed)

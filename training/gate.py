@@ -36,7 +36,7 @@ def faults(result: Backtest, trial: Trial | None = None) -> list[str]:
     ours = result.metrics[OURS]
     found = []
     if not ours.roc_auc >= MIN_ROC_AUC:
-        found.append(f"ROC-AUC out of time is {ours.roc_auc:.3f}, below {MIN_ROC_AUC:.2f}: close to chance")
+        found.append(f"ROC-AUC out of time is {ours.roc_auc:.4f}, below {MIN_ROC_AUC:.2f}: close to chance")
     for name in BASELINES:
         difference, low, high = result.beats[name]
         if not low > 0:
@@ -46,15 +46,17 @@ def faults(result: Backtest, trial: Trial | None = None) -> list[str]:
             )
     if not ours.average_precision >= result.metrics[HEALTH].average_precision:
         found.append(
-            f"ranks no better than the rule-based health score: average precision {ours.average_precision:.3f}, "
-            f"its {result.metrics[HEALTH].average_precision:.3f}"
+            f"ranks no better than the rule-based health score: average precision {ours.average_precision:.4f}, "
+            f"its {result.metrics[HEALTH].average_precision:.4f}"
         )
     if not SLOPE[0] <= ours.slope <= SLOPE[1]:
-        found.append(f"calibration slope is {ours.slope:.2f}, outside {SLOPE[0]} to {SLOPE[1]}")
+        found.append(f"calibration slope is {ours.slope:.3f}, outside {SLOPE[0]} to {SLOPE[1]}")
     share = ours.expected / ours.outcomes if ours.outcomes else float("inf")
     if not EXPECTED[0] <= share <= EXPECTED[1]:
+        told = f"{share:.3f} of them, " if ours.outcomes else ""
         found.append(
-            f"promised {ours.expected:.0f} outcomes where {ours.outcomes} came, outside {EXPECTED[0]} to {EXPECTED[1]}"
+            f"promised {ours.expected:.0f} outcomes where {ours.outcomes} came, {told}outside {EXPECTED[0]} to "
+            f"{EXPECTED[1]}"
         )
     return found + _shown(trial or Trial())
 
@@ -62,5 +64,5 @@ def faults(result: Backtest, trial: Trial | None = None) -> list[str]:
 def _shown(trial: Trial) -> list[str]:
     found = [f"learnt from what seems to know the outcome: {leak}" for leak in trial.leaks]
     if not trial.latency_ms <= LATENCY_MS:
-        found.append(f"takes {trial.latency_ms:.0f} ms to explain one row, more than {LATENCY_MS:.0f}")
+        found.append(f"takes {trial.latency_ms:.1f} ms to explain one row, more than {LATENCY_MS:.0f}")
     return found

@@ -33,12 +33,13 @@ class Early:
     share: float
 
 
-def early(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, Early]:
+def early(rows: pd.DataFrame, outcome: str, column: str, beside: str | None = None) -> dict[str, Early]:
     """How early, per span of days ahead between the horizons whose outcomes `rows` hold; spans without one are left
     out.
 
     Each span is ranked by what `column` said at the horizon that ends it (`column` and the outcome's name there), over
-    the rows of folds that had learnt that horizon; by `column` itself where it answers at no horizon but its own.
+    the rows of folds that had learnt that horizon; by `column` itself where it answers at no horizon but its own. To
+    stand `beside` another column is to be asked of no row at a horizon at which that one does not answer.
     """
     found: dict[str, Early] = {}
     before = np.zeros(len(rows), dtype=bool)
@@ -49,7 +50,8 @@ def early(rows: pd.DataFrame, outcome: str, column: str) -> dict[str, Early]:
             continue
         now = rows[name].fillna(False).to_numpy(dtype=bool)
         answer = _answer(rows, column, name)
-        fell = now & ~before & ~np.isnan(answer)
+        asked = ~np.isnan(answer) & ~np.isnan(_answer(rows, beside or column, name))
+        fell = now & ~before & asked
         if fell.any():
             found[f"{start + 1} to {days} days"] = _early(rows, fell, _highest(rows, answer))
         before, start = before | now, days

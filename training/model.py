@@ -102,10 +102,11 @@ class Model:
             found[known] = between({at: answer[known] for at, answer in ahead.items()}, days[known], said)
         return found
 
-    def interval(self, log_odds: float, segment: object = None) -> tuple[float, float]:
-        """`Line.interval` of log-odds served to an account whose stated segment this is."""
+    def interval(self, log_odds: float, segment: object = None, horizon_days: int | None = None) -> tuple[float, float]:
+        """`Line.interval` of log-odds served to an account whose stated segment this is, at one of `horizons`."""
         known = isinstance(segment, str) and segment in self.encoding.categories.get(SEGMENT, ())
-        return self.line.interval(log_odds, str(segment) if known else None)
+        other = None if horizon_days == self.horizon_days else horizon_days
+        return self.line.interval(log_odds, str(segment) if known else None, other)
 
     def _asked_at(self, matrix: Matrix, horizon_days: int, threads: int) -> Floats:
         raw = self._raw(asked(self.encoding, matrix, horizon_days), threads)

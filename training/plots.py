@@ -85,7 +85,7 @@ def _lift(axes: "Axes", result: Backtest) -> None:
 def _lead(axes: "Axes", result: Backtest) -> None:
     found = early(result.rows, result.outcome, SERVED)
     for name, column, colour in RIVALS:
-        said = early(result.rows, result.outcome, column)
+        said = early(result.rows, result.outcome, column, beside=SERVED)
         shares = [said[span].share for span in found]
         axes.plot(range(len(found)), shares, "o-", color=colour, label=name, ms=4)
     axes.axhline(CAPACITY, color=MUTED, lw=0.8, ls="--")

@@ -211,8 +211,10 @@ def _growth(frame: pd.DataFrame, outcome: str) -> float:
 
 
 def _covered(result: Backtest) -> dict[str, float]:
-    """The shares of groups in which the interval held, with the chance of the count and without, if any was judged."""
+    """The shares of groups in which the interval held, with the chance of the count and without, if any was judged; the
+    first at each horizon too."""
     shares = {"covered_share": result.covered, "covered_alone_share": result.covered_alone}
+    shares |= {f"covered_share.{name}": (one.held, one.of) for name, one in result.covered_ahead.items()}
     return {name: held / of for name, (held, of) in shares.items() if of}
 
 

@@ -81,6 +81,9 @@ def _of_intervals(result: Backtest) -> Iterator[str]:
         yield "whether its intervals hold is not known: no test period had enough come true before it"
     elif held < COVERED * of:
         yield f"its intervals are too narrow: even with the chance of the count they held in {held} of {of} groups"
+    for name, one in result.covered_ahead.items():
+        if name != label_at(result.outcome, result.horizon_days) and one.held < COVERED * one.of:
+            yield f"{asked_for(name)} its intervals are too narrow: they held in {one.held} of {one.of} groups"
     plain, periods = uncalibrated(result), len(result.folds)
     if plain:
         which = "all test periods" if plain == periods else f"the first {plain} of {periods} test periods"

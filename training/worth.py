@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from training.encoding import Matrix
-from training.metrics import CAPACITY, Metrics, metrics
+from training.metrics import Metrics, in_top, last_of_equals, metrics
 
 DRAWS = 200
-SAVE_COST = 0.05
-"""What one attempt to save an account costs, as a share of the mean ARR: this project's assumption."""
+OFFER, CONTACT = 0.05, 0.005
+"""What an offer gives away, as a share of the account's own ARR, and what making it costs, as a share of the mean ARR:
+the shares of Verbraken, Verbeke and Baesens (2013)."""
 SAVED = (6.0, 14.0)
 """The Beta distribution of the share of leavers who accept an offer (Verbraken, Verbeke and Baesens, 2013)."""
 MIN_SAID = 10
@@ -77,14 +78,14 @@ def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]
 class Ranking:
     """Measures of one ranking under many row weights, sorted once and not anew.
 
-    Average precision and ROC-AUC are scikit-learn's; precision and ARR captured are those of the top `CAPACITY`, at
-    least one row, which a row may belong to with a part of its weight.
+    Average precision and ROC-AUC are scikit-learn's; precision and ARR captured are those of the top, at least one
+    row, which a row may belong to with a part of its weight (`in_top`).
     """
 
     def __init__(self, happened: Matrix, scores: Matrix) -> None:
         self._order = np.argsort(-scores, kind="stable")
         self._happened = happened[self._order]
-        self._ends = np.flatnonzero(np.append(np.diff(scores[self._order]) != 0, True))  # equal scores count together
+        self._ends = last_of_equals(scores[self._order])  # equal scores count together
 
     def _counts(self, weights: Matrix) -> tuple[Matrix, Matrix]:
         """Outcomes and rows so far, down the ranking."""
@@ -121,17 +122,22 @@ class Ranking:
 
     def _top(self, weights: Matrix) -> Matrix:
         """How much of each row's weight lies in the top, down the ranking."""
-        drawn = weights[self._order]
-        room = max(1.0, float(round(CAPACITY * drawn.sum()))) - (np.cumsum(drawn) - drawn)
-        return np.asarray(np.clip(room, 0.0, drawn))
+        return in_top(weights[self._order], self._ends)
 
 
-def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_COST, steps: int = 50) -> float:
+def profit(
+    happened: Matrix, log_odds: Matrix, arr: Matrix, offer: float = OFFER, contact: float = CONTACT, steps: int = 50
+) -> float:
     """The expected maximum profit of trying to save the accounts ranked highest, per account, in mean ARRs.
 
     The share of leavers who can be saved is not known, so it is drawn from `SAVED`; for each value the best number of
-    accounts to try is taken (Verbraken, Verbeke and Baesens, 2013), every account with its own worth (Janssens,
-    Bogaert, Bague and Van den Poel, 2022, for B2B). 0: better try nobody.
+    accounts to try is taken (Verbraken, Verbeke and Baesens, 2013), every account with its own worth, of which the
+    offer is a share (Janssens, Bogaert, Bague and Van den Poel, 2022, for B2B). An offer is given away to all who would
+    have stayed and to the leavers who accept it, contact is paid for everybody. Equal scores are tried together. 0:
+    better try nobody.
+
+    2026-11-27: until now each try cost a share of the mean ARR whoever was tried, which is neither source's measure;
+    and a ranking with many equal scores could be cut wherever among them it earned most, by the order of the rows.
 
     Only leavers are saved, so it is asked of churn alone: of one that shrinks a part is at stake, and what an offer
     does to those who would grow has been measured by nobody whom we could cite.
@@ -142,10 +148,14 @@ def profit(happened: Matrix, log_odds: Matrix, arr: Matrix, cost: float = SAVE_C
     if mean <= 0:
         return 0.0
     order = np.argsort(-log_odds, kind="stable")
-    worth = np.concatenate([[0.0], np.cumsum((happened * arr / mean)[order])])
-    tried = np.arange(len(worth)) * cost
+    ends = np.append(last_of_equals(log_odds[order]) + 1, 0)
+    saved, stayed, tried = (
+        np.append(0.0, np.cumsum(one[order]))[ends]
+        for one in (happened * arr / mean, (1 - happened) * arr / mean, np.ones(len(arr)))
+    )
     shares = beta.ppf((np.arange(steps) + 0.5) / steps, *SAVED)
-    return float(np.mean([(share * worth - tried).max() for share in shares]) / max(len(happened), 1))
+    earned = [(share * (1 - offer) * saved - offer * stayed - contact * tried).max() for share in shares]
+    return float(np.mean(earned) / max(len(happened), 1))
 
 
 def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
@@ -175,3 +185,10 @@ def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
             happened, scores, arr = (part[one].to_numpy(dtype=np.float64) for one in ("happened", column, "arr"))
             found[name] = metrics(happened, scores, arr, part["account_id"])
     return found
+
+
+def measures_table(found: Mapping[str, Metrics]) -> str:
+    """Every measure as CSV, a line a name; counts alone where the outcome came to fewer than `MIN_SAID` accounts."""
+    table = pd.DataFrame([vars(one) for one in found.values()], index=pd.Index(found, name="of"))
+    table.loc[table["accounts"] < MIN_SAID, "roc_auc":] = np.nan
+    return table.to_csv()

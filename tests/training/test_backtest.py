@@ -18,6 +18,7 @@ from training.backtest import (
     OURS,
     Backtest,
     NotEnough,
+    _covered_ahead,
     _line_before,
     as_served,
     backtest,
@@ -26,7 +27,7 @@ from training.backtest import (
     predictions,
 )
 from training.booster import Params
-from training.calibration import Line, enough, lasting
+from training.calibration import Line, coverage, enough, lasting
 from training.dataset import Dataset
 from training.metrics import metrics
 from training.outcomes import last_matured
@@ -183,3 +184,27 @@ def test_a_calibration_is_fitted_on_what_was_known_by_then(company: Company) -> 
     )
     told = [_line_before(one, "churn", result.horizon_days, last) for one in (rows, turned)]
     assert told[0] == told[1] != Line()
+
+
+def test_the_intervals_of_every_horizon_are_judged_by_what_was_known_by_then(company: Company) -> None:
+    """Four times the same period, so far apart that each had come true before the next."""
+    result = result_of(company)
+    days = range(0, 4 * 130, 130)
+    parts = [
+        result.rows.assign(
+            fold=fold,
+            as_of=result.rows["as_of"].min() + pd.Timedelta(after, "D"),
+            account_id=[f"{one}-{number}" for number, one in enumerate(result.rows["account_id"])],
+        )
+        for fold, after in enumerate(days)
+    ]
+    rows = pd.concat(parts, ignore_index=True)
+    begun = {fold: part["as_of"].iloc[0].date() for fold, part in enumerate(parts)}
+    found = _covered_ahead(rows, "churn", result.horizon_days, begun)
+    own = f"churn_{result.horizon_days}"
+    known_by = {fold: last_matured(day, result.horizon_days) for fold, day in begun.items()}
+    assert found[own] == coverage(rows, rows[OURS].to_numpy(dtype=np.float64), known_by)
+    assert found[own].of > 0
+    assert set(found) >= {"churn_30", own}
+    assert all(one.of == found[own].of for one in found.values())
+    assert _covered_ahead(rows[rows["fold"] == 0], "churn", result.horizon_days, {0: begun[0]}) == {}

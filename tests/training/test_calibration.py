@@ -15,7 +15,9 @@ from training.calibration import (
     Line,
     calibrated,
     coverage,
+    covered_by,
     doubt,
+    doubts,
     lasting,
     level,
     levels,
@@ -95,6 +97,48 @@ def test_what_a_segment_adds_is_no_part_of_how_far_the_line_may_be_off() -> None
         assert line.error(served, segment) == pytest.approx((0.1 + 2 * -3 * 0.032 + 9 * 0.0125) ** 0.5)
         low, high = line.interval(served, segment)
         assert np.log(high / (1 - high)) - np.log(low / (1 - low)) == pytest.approx(2 * 1.96 * 0.1432, abs=1e-3)
+
+
+def test_every_horizon_has_an_interval_of_its_own() -> None:
+    line = Line(0.8, -0.3, {"smb": 0.6}, {30: -1.0, 90: 0.0}, doubt=(0.1, 0.0, 0.0), doubts={30: (0.3, 0.02, 0.01)})
+    for segment in ("smb", None):
+        (served,) = line.served(np.array([-3.0]), pd.Series([segment], dtype=object), 30)
+        assert line.error(served, segment, 30) == pytest.approx((0.3 - 2 * 3 * 0.02 + 9 * 0.01) ** 0.5)
+        low, high = line.interval(served, segment, 30)
+        assert low < sigmoid(np.array([served]))[0] < high
+        assert line.interval(served, segment, 60) == line.interval(served, segment), "one that was not learnt"
+    document = {"slope": 0.8, "intercept": -0.3, "segments": {}, "levels": {}, "renewal": 0.0, "doubt": [0.1, 0, 0]}
+    assert Line.read(document).doubts == {}, "a model saved before every horizon had its own"
+    assert Line.read(document | {"doubts": {"30": [0.3, 0, 0]}}).doubts == {30: (0.3, 0, 0)}
+
+
+def test_the_doubt_of_a_horizon_is_told_by_what_came_there() -> None:
+    """
+    | horizon | came there               | doubt                                                   |
+    |---------|--------------------------|---------------------------------------------------------|
+    | 180     | enough, in four periods  | its own                                                 |
+    | 60      | enough, in one period    | the own horizon's, and the chance of so few             |
+    | 30      | 9 accounts               | that of 60 days, and the chance of so few               |
+    """
+    rows, raw = drawn(8, (0.3, -0.3, 0.2, 0.0))
+    line = Line(levels={30: -1.0, 60: -0.5, 90: 0.0, 180: 0.5}, doubt=(0.2, 0.01, 0.02))
+    once = (rows["fold"] == 0).to_numpy()
+    few = rows.assign(happened=rows["happened"].where(rows["happened"].cumsum() < 10, 0.0))
+    found = doubts(line, 90, {180: (rows, raw), 60: (rows[once], raw[once]), 30: (few, raw)})
+    assert list(found) == [30, 60, 180]
+    assert found[180] == doubt(Line(intercept=0.5), rows, raw)
+    came = rows["happened"][once].sum()
+    assert found[60] == pytest.approx((0.2 + 1 / came, 0.01, 0.02))
+    assert found[30] == pytest.approx((0.2 + 1 / came + 1 / 9, 0.01, 0.02))
+
+
+def test_intervals_at_a_horizon_hold_where_its_level_is_right_and_not_where_it_is_off() -> None:
+    rows, raw = drawn(9, (0.0, 0.0, 0.0, 0.0), rows=2000)
+    line = Line(levels={30: -1.0, 90: 0.0}, doubt=(0.5, 0.0, 0.0), doubts={30: (0.01, 0.0, 0.0)})
+    right = covered_by(dict.fromkeys((2, 3), line), rows, raw + 1.0, 30)
+    assert right.held == right.of == 2 * 5
+    off = covered_by(dict.fromkeys((2, 3), line), rows, raw, 30)
+    assert off.held < off.of / 2, "judged by the doubt of that horizon, not by the wide one of its own"
 
 
 def test_the_interval_covers_what_it_says() -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.catalogue import CATALOGUE
 from tests.conftest import Company
 from training.backtest import HEALTH, SERVED, Backtest
+from training.calibration import Coverage
 from training.card import Making, card_files, card_markdown
 from training.lead import MIN_ENDED, before_the_end, early
 from training.model import Model
 from training.registry import champion_file
-from training.worth import groups
+from training.worth import MIN_SAID, groups
 
 
 @pytest.fixture
@@ -50,6 +53,25 @@ def test_the_card_gives_every_figure_of_every_contender(company: Company, parts:
         assert f"{fold.test[0]} to {fold.test[-1]}" in text
     for found in (*result.by_fold, *result.ahead.values(), *groups(result.rows, SERVED).values()):
         assert f"| {found.rows:,} | {found.outcomes} | {found.accounts} | {found.expected:.0f} |" in text
+    told = [one for one in groups(result.rows, SERVED).values() if one.accounts >= MIN_SAID]
+    for found in (*result.by_fold, *told):
+        assert f"| {found.log_loss:.4f} | {found.slope:.2f} | {found.lift:.1f} |" in text
+    assert f"| calibration intercept (0 is perfect) | {ours.intercept:+.2f} |" in text
+    asked = [line.split(" | ")[0] for line in text.splitlines() if re.match(r"\| (\d+ days ahead|by the end)", line)]
+    assert asked == ["| 30 days ahead", "| 60 days ahead", "| 90 days ahead", "| by the end of the term"]
+
+
+def test_every_measure_of_every_group_lies_beside_the_card(company: Company, parts: tuple[Backtest, Model]) -> None:
+    result, model = parts
+    table = pd.read_csv(io.StringIO(str(card_files(company.data, result, model, [])["measures.csv"])), index_col="of")
+    found = groups(result.rows, SERVED)
+    assert len(table) == 1 + len(result.folds) + len(result.ahead) + len(found)
+    for name, one in {"all": result.metrics["tenure"], **found}.items():
+        assert table.loc[name, "accounts"] == one.accounts
+        if one.accounts < MIN_SAID:
+            assert table.loc[name, "roc_auc":].isna().all()
+        else:
+            assert table.loc[name].to_dict() == pytest.approx(vars(one), nan_ok=True)
 
 
 def test_the_card_says_how_early_by_the_answers_that_reach(company: Company, parts: tuple[Backtest, Model]) -> None:
@@ -90,7 +112,14 @@ def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company,
     assert "in 95 of 100 periods the rate behind accounts so scored lies in it" in text
     assert "lay in the interval itself in 11 of 20 groups of alike probability, and in 18 of 20 with the chance" in text
     assert result.covered == result.covered_alone == (0, 0), "a history too short to judge any period by earlier ones"
-    assert "Whether it held is not known" in card_markdown(company.data, result, model, [])
+    young = card_markdown(company.data, result, model, [])
+    assert "Whether it held is not known" in young
+    assert young.count("| not known |") == len(result.ahead) - 1
+    assert young.count("| none |") == 1, "the end of the term has none"
+    ahead = {name: Coverage(1, 10 + at, 20) for at, name in enumerate(result.ahead) if name != "churn_renewal"}
+    text = card_markdown(company.data, replace(result, covered_ahead=ahead), model, [])
+    for name, one in ahead.items():
+        assert re.search(rf"\| {name.rpartition('_')[2]} days ahead \|.*\| {one.held} of 20 groups \|", text)
 
 
 def test_only_the_card_of_those_who_leave_speaks_of_saving(company: Company, parts: tuple[Backtest, Model]) -> None:

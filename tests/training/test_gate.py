@@ -36,10 +36,12 @@ def test_a_sound_model_passes(passing: Backtest) -> None:
         ({"roc_auc": 0.512}, ("ROC-AUC", "0.512", "0.60")),
         ({"slope": 0.41}, ("calibration slope", "0.41", "0.6 to 1.6")),
         ({"slope": 2.5}, ("calibration slope", "2.50", "0.6 to 1.6")),
-        ({"expected": 80.0}, ("promised 80", "where 50 came", "0.7 to 1.4")),
+        ({"slope": 0.598}, ("calibration slope is 0.598, outside 0.6 to 1.6",)),
+        ({"expected": 80.0}, ("promised 80", "where 50 came, 1.600 of them", "0.7 to 1.4")),
+        ({"expected": 34.97}, ("promised 35 outcomes where 50 came, 0.699 of them, outside 0.7",)),
         ({"expected": 20.0}, ("promised 20", "where 50 came", "0.7 to 1.4")),
         ({"average_precision": 0.31}, ("ranks no better", "0.310", "0.400")),
-        ({"outcomes": 0}, ("promised 48", "where 0 came")),
+        ({"outcomes": 0}, ("promised 48", "where 0 came, outside")),
     ],
 )
 def test_each_measure_out_of_bounds_is_named_with_its_figure(
@@ -96,7 +98,7 @@ def test_one_signal_alone_must_be_beaten(passing: Backtest, signal: str) -> None
             Trial(leaks=["churn: usage has rows …"]),
             "learnt from what seems to know the outcome: churn: usage has rows …",
         ),
-        (Trial(latency_ms=81.4), "takes 81 ms to explain one row, more than 50"),
+        (Trial(latency_ms=81.4), "takes 81.4 ms to explain one row, more than 50"),
     ],
 )
 def test_what_a_fitted_model_shows_is_judged_too(passing: Backtest, trial: Trial, words: str) -> None:

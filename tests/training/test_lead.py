@@ -53,6 +53,16 @@ def test_a_fold_that_had_not_learnt_a_horizon_says_nothing_of_it(rows: pd.DataFr
     assert list(early(rows.assign(**{RIGHT: np.nan}), "churn", OWN)) == ["1 to 30 days"]
 
 
+def test_a_rival_is_asked_of_the_same_rows(rows: pd.DataFrame) -> None:
+    """The plot sets both side by side: where ours had not learnt a horizon, its rival is not asked either."""
+    rival = rows.assign(rival=-rows[OWN])
+    later = rival.assign(as_of=pd.Timestamp("2026-02-01"))
+    both = pd.concat([rival.assign(**{RIGHT: np.nan}), later.assign(**{RIGHT: rows[OWN]})], ignore_index=True)
+    ours, theirs = early(both, "churn", OWN), early(both, "churn", "rival", beside=OWN)
+    assert [(span, one.rows) for span, one in theirs.items()] == [(span, one.rows) for span, one in ours.items()]
+    assert early(both, "churn", "rival")["31 to 60 days"].rows == 8
+
+
 def test_rows_of_one_account_are_one_account(rows: pd.DataFrame) -> None:
     found = early(rows.assign(account_id="the same"), "churn", OWN)
     assert [(one.rows, one.accounts) for one in found.values()] == [(2, 1), (4, 1)]

@@ -10,6 +10,7 @@ import pytest
 
 from training.calibration import sigmoid
 from training.metrics import better_by, bins, metrics, top_share
+from training.worth import Ranking
 
 HAPPENED = np.array([1.0, 0.0, 1.0, 0.0, 0.0])
 LOG_ODDS = np.array([2.0, 1.0, 0.5, -1.0, -2.0])
@@ -46,6 +47,21 @@ def test_lift_and_captured_arr_are_of_the_top_tenth() -> None:
     assert found.captured == pytest.approx(70 / 100)
 
 
+def test_equal_scores_share_the_top_whatever_the_order_of_the_rows() -> None:
+    """Twenty rows, room for two: one stands above, four share the room that is left."""
+    scores = np.array([2.0, *[1.0] * 4, *[0.0] * 15])
+    happened, arr = np.zeros(20), np.arange(1.0, 21.0)
+    happened[[1, 2, 19]] = 1
+    for order in (np.arange(20), np.arange(20)[::-1], np.random.default_rng(0).permutation(20)):
+        found = metrics(happened[order], scores[order], arr[order])
+        assert found.precision == pytest.approx(2 / 4 / 2)
+        assert found.lift == pytest.approx((2 / 4 / 2) / (3 / 20))
+        assert found.captured == pytest.approx((2 + 3) / 4 / (2 + 3 + 20))
+        ranking, ones = Ranking(happened[order], scores[order]), np.ones(20)
+        assert ranking.precision(ones) == pytest.approx(found.precision)
+        assert ranking.captured(ones, arr[order]) == pytest.approx(found.captured)
+
+
 def test_outcomes_are_rows_of_so_many_accounts() -> None:
     found = metrics(HAPPENED, LOG_ODDS, ARR, pd.Series(["a", "a", "a", "b", "c"], index=[9, 8, 7, 6, 5]))
     assert (found.rows, found.outcomes, found.accounts) == (5, 2, 1)
@@ -72,6 +88,17 @@ def test_calibration_error_is_the_mean_gap_over_bins() -> None:
     # Ten bins of two; in each, one outcome: the frequency is one half throughout, the probability 0.9.
     happened = np.tile([1.0, 0.0], 10)
     assert metrics(happened, np.full(20, log(9)), np.ones(20)).ece == pytest.approx(0.4)
+
+
+def test_slope_and_intercept_are_those_of_the_largest_likelihood() -> None:
+    """There the line promises as many as came, and as much of them at every height of the log-odds."""
+    random = np.random.default_rng(7)
+    scores = random.normal(-3.5, 0.4, 5_000)
+    happened = (random.random(5_000) < sigmoid(0.6 * scores - 1.7)).astype(float)
+    found = metrics(happened, scores, np.ones(5_000))
+    left = happened - sigmoid(found.slope * scores + found.intercept)
+    assert left.sum() == pytest.approx(0.0, abs=1e-3)
+    assert (left * scores).sum() == pytest.approx(0.0, abs=1e-3)
 
 
 def test_one_class_alone_gives_no_ranking() -> None:

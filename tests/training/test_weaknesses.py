@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Company
 from training.backtest import HEALTH, OURS, SERVED, Backtest
+from training.calibration import Coverage
 from training.horizons import LOST_AT_RENEWAL
 from training.lead import early
 from training.metrics import Metrics
@@ -110,6 +111,10 @@ def test_intervals_that_do_not_hold(result: Backtest, model: Model) -> None:
     assert told(result, model, "whether its intervals hold is not known")
     assert told(replace(result, covered=(7, 10)), model, "too narrow", "7 of 10 groups")
     assert not told(replace(result, covered=(9, 10)), model, "intervals")
+    for name, held, said in (("churn_30", 7, True), ("churn_30", 8, False), ("churn_90", 7, False)):
+        off = replace(result, covered=(9, 10), covered_ahead={name: Coverage(3, held, 10)})
+        told_of = f"30 days ahead its intervals are too narrow: they held in {held} of 10 groups"
+        assert told(off, model, told_of) is said, "the own horizon is told of once"
 
 
 def test_an_outcome_seen_late_in_the_figures_of_the_table(result: Backtest, model: Model) -> None:

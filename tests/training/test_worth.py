@@ -11,7 +11,7 @@ from tests.conftest import Company
 from training.backtest import SERVED
 from training.baselines import PRIOR, one_signal
 from training.metrics import metrics
-from training.worth import SAVE_COST, Ranking, groups, interval, profit
+from training.worth import CONTACT, OFFER, Ranking, groups, interval, profit
 
 
 def test_an_interval_redraws_whole_accounts() -> None:
@@ -30,8 +30,32 @@ def test_nobody_is_tried_where_nobody_leaves() -> None:
 def test_profit_is_the_saved_share_of_those_worth_trying() -> None:
     happened, arr = np.array([1.0, 0, 0, 0]), np.array([4.0, 0, 0, 0])
     found = profit(happened, np.array([9.0, 1, 1, 1]), arr)
-    assert found == pytest.approx((0.3 * 4 - SAVE_COST) / 4, abs=2e-3)  # Beta(6, 14) has the mean 0.3
-    assert profit(happened, np.array([0.0, 1, 2, 3]), arr) == pytest.approx((0.3 * 4 - 4 * SAVE_COST) / 4, abs=2e-3)
+    kept = 0.3 * (1 - OFFER) * 4  # Beta(6, 14) has the mean 0.3
+    assert found == pytest.approx((kept - CONTACT) / 4, abs=2e-3)
+    assert profit(happened, np.array([0.0, 1, 2, 3]), arr) == pytest.approx((kept - 4 * CONTACT) / 4, abs=2e-3)
+
+
+def test_profit_is_the_cited_measure_summed_by_a_plain_loop() -> None:
+    """Expected over who can be saved: of each number tried, what leavers who accept keep, less offers and contacts."""
+    random = np.random.default_rng(3)
+    happened, scores = (random.random(200) < 0.3).astype(float), random.normal(size=200)
+    scores, arr = scores + happened, random.lognormal(size=200)
+    best = []
+    for share in random.beta(6, 14, 4_000):
+        sums = [0.0]
+        for row in np.argsort(-scores):
+            own = arr[row] / arr.mean()
+            gained = share * (1 - OFFER) * own if happened[row] else -OFFER * own
+            sums.append(sums[-1] + gained - CONTACT)
+        best.append(max(sums) / 200)
+    assert profit(happened, scores, arr) == pytest.approx(np.mean(best), rel=0.02)
+
+
+def test_a_ranking_is_not_cut_among_equal_scores() -> None:
+    happened, arr = np.array([1.0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), np.ones(10)
+    turned = happened[::-1].copy()
+    together = profit(happened, np.zeros(10), arr)
+    assert together == profit(turned, np.zeros(10), arr) < 0.01 < profit(happened, happened, arr)
 
 
 def test_one_signal_speaks_by_tenths_drawn_towards_the_mean() -> None:
