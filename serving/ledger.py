@@ -34,7 +34,7 @@ from features.catalogue import CATALOGUE, FAMILY_OF, UNITS
 from features.feature import Reason, is_known, sentence, spoken
 from features.segments import Segment
 from serving.brief import Brief, Evidence, milestone_document, milestone_from
-from serving.score import Driver, Score, driver_document
+from serving.score import Ahead, Driver, Score, driver_document
 from serving.scoring import Scoring
 
 _METADATA = MetaData()
@@ -238,7 +238,7 @@ def _score_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
             "playbooks": json.dumps(score.playbooks),
             "low": score.low,
             "high": score.high,
-            "ahead": json.dumps(score.ahead),
+            "ahead": json.dumps({days: vars(said) for days, said in score.ahead.items()}),
             "by_renewal": score.by_renewal,
             "held_out": score.held_out,
         }
@@ -288,10 +288,15 @@ def _score(row: Row[Any], as_of: date) -> Score:
         playbooks=tuple(json.loads(row.playbooks)),
         low=row.probability if row.low is None else row.low,
         high=row.probability if row.high is None else row.high,
-        ahead={int(days): said for days, said in json.loads(row.ahead or "{}").items()},
+        ahead={int(days): _ahead(said) for days, said in json.loads(row.ahead or "{}").items()},
         by_renewal=row.by_renewal,
         held_out=bool(row.held_out),
     )
+
+
+def _ahead(said: "dict[str, float] | float") -> Ahead:
+    """What was said at a horizon; before 2026-11-27 it had no interval."""
+    return Ahead(**said) if isinstance(said, dict) else Ahead(said, said, said)
 
 
 def _brief(document: dict[str, Any], scores: tuple[Score, ...], as_of: date) -> Brief:

@@ -27,11 +27,20 @@ class Driver:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """A probability and its interval at one horizon."""
+
+    probability: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Score:
     """What is served: `base + sum of drivers' shares = logit(probability)`.
 
     `probability` is a calibrated frequency in 0..1; in 95 of 100 periods the rate behind accounts so scored lies
-    between `low` and `high`. `ahead` holds the probability by days ahead, `by_renewal` that by the end of the term
+    between `low` and `high`. `ahead` holds all three by days ahead, `by_renewal` the probability by the end of the term
     (None: none ends within a year). `tier` is high, medium or low; money is ARR. An account that is `held_out` gets no
     playbook, so that what playbooks do can be measured.
     """
@@ -51,7 +60,7 @@ class Score:
     playbooks: tuple[str, ...]
     low: float
     high: float
-    ahead: Mapping[int, float]
+    ahead: Mapping[int, Ahead]
     by_renewal: float | None
     held_out: bool = False
 
@@ -61,7 +70,7 @@ def score_document(score: Score) -> dict[str, Any]:
     document = dict(vars(score))  # `asdict` copies every driver, which takes longer than all the rest
     document["as_of"] = score.as_of.isoformat()
     document["playbooks"] = list(score.playbooks)
-    document["ahead"] = {str(days): probability for days, probability in score.ahead.items()}
+    document["ahead"] = {str(days): dict(vars(said)) for days, said in score.ahead.items()}
     document["drivers"] = [driver_document(driver) for driver in score.drivers]
     return document
 
@@ -78,13 +87,13 @@ def driver_document(driver: Driver) -> dict[str, Any]:
 
 
 def scores_frame(scores: list[Score]) -> pd.DataFrame:
-    """The scores file: one row a score and horizon, `drivers`, `playbooks` and `ahead` as JSON text."""
+    """The scores file: one row a score and horizon, `drivers` and `playbooks` as JSON text."""
+    columns = [name for name in Score.__dataclass_fields__ if name != "ahead"]
     rows = []
     for score in scores:
         document = score_document(score)
         document["as_of"] = pd.Timestamp(score.as_of).as_unit("us")
         document["drivers"] = json.dumps(document["drivers"], ensure_ascii=False)
         document["playbooks"] = json.dumps(document["playbooks"])
-        document["ahead"] = json.dumps(document["ahead"])
         rows.append(document)
-    return pd.DataFrame(rows, columns=list(Score.__dataclass_fields__)).astype({"by_renewal": "float64"})
+    return pd.DataFrame(rows, columns=columns).astype({"by_renewal": "float64"})

@@ -22,7 +22,7 @@ from serving.brief import Brief
 from serving.drivers import acted_on, drivers
 from serving.holdout import HoldOut
 from serving.playbooks import Playbooks
-from serving.score import Driver, Score
+from serving.score import Ahead, Score
 from serving.tiers import Tiers, safer_than
 from training.calibration import Floats
 from training.model import Answers, Model
@@ -125,10 +125,11 @@ def score_row(
     base = float(answers.base[number])
     stands_out = {reason: float(found[number]) for reason, found in answers.stands_out.items()}
     why = drivers(model, answers.shares[number], stands_out, row)
-    probability, low, high = _answer(model, base, why, row)
-    ahead = {days: float(found[number]) for days, found in answers.ahead.items()}
+    log_odds = base + sum(driver.share for driver in why)
+    own = _said(model, model.horizon_days, log_odds, row)
+    ahead = {days: _said(model, days, float(found[number]), row) for days, found in answers.ahead.items()}
     by_renewal = float(answers.by_renewal[number])
-    tier = tiers.tier(probability, model)
+    tier = tiers.tier(own.probability, model)
     arr = number_of(row, "arr")
     segment, renews_in = segment_of(row), _days_to_renewal(row)
     return Score(
@@ -136,10 +137,10 @@ def score_row(
         as_of=as_of,
         outcome=model.outcome,
         horizon_days=model.horizon_days,
-        probability=probability,
+        probability=own.probability,
         tier=tier,
         arr=arr,
-        arr_at_stake=_at_stake(model, probability, arr),
+        arr_at_stake=_at_stake(model, own.probability, arr),
         coverage=coverage,
         model_version=model.version,
         base=base,
@@ -151,9 +152,9 @@ def score_row(
                 for playbook in playbooks.match(driver.reason, segment, model.outcome, tier, renews_in)
             )
         )[:MOST_PLAYBOOKS],
-        low=low,
-        high=high,
-        ahead=ahead | {model.horizon_days: probability},
+        low=own.low,
+        high=own.high,
+        ahead=ahead | {model.horizon_days: own},
         by_renewal=None if math.isnan(by_renewal) else by_renewal,
     )
 
@@ -161,23 +162,21 @@ def score_row(
 def _at(days: int, own: Score, model: Model, base: float, shares: Floats, row: dict[str, object]) -> Score:
     """An account's `own` score asked at another horizon."""
     why = drivers(model, shares, {driver.reason: driver.stands_out for driver in own.drivers}, row)
-    probability, low, high = _answer(model, base, why, row)
+    said = _said(model, days, base + sum(driver.share for driver in why), row)
     return replace(
         own,
         horizon_days=days,
-        probability=probability,
-        arr_at_stake=_at_stake(model, probability, own.arr),
+        probability=said.probability,
+        arr_at_stake=_at_stake(model, said.probability, own.arr),
         base=base,
         drivers=why,
-        low=low,
-        high=high,
+        low=said.low,
+        high=said.high,
     )
 
 
-def _answer(model: Model, base: float, why: tuple[Driver, ...], row: dict[str, object]) -> tuple[float, float, float]:
-    """The probability of what base and drivers add up to, and its interval."""
-    log_odds = base + sum(driver.share for driver in why)
-    return 1 / (1 + math.exp(-log_odds)), *model.interval(log_odds, row.get("segment"))
+def _said(model: Model, days: int, log_odds: float, row: dict[str, object]) -> Ahead:
+    return Ahead(1 / (1 + math.exp(-log_odds)), *model.interval(log_odds, row.get("segment"), days))
 
 
 def _at_stake(model: Model, probability: float, arr: float) -> float:

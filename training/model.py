@@ -35,8 +35,8 @@ class ModelError(ValueError):
 @dataclass(frozen=True)
 class Answers:
     """What a model says of (rows,): `shares` (rows, features) and `base` in served log-odds at its own horizon, how far
-    each reason's signals stand out (0 to 1), the probability `ahead` at each horizon, and `by_renewal` at the end of
-    the term (nan: none is spoken of).
+    each reason's signals stand out (0 to 1), the served log-odds `ahead` at each horizon, and the probability
+    `by_renewal`, at the end of the term (nan: none is spoken of).
     """
 
     shares: Floats
@@ -87,7 +87,7 @@ class Model:
         return self.standing.stands_out(self.encoding.features, matrix, self.outcome)
 
     def ahead(self, matrix: Matrix, threads: int = 2) -> dict[int, Floats]:
-        """The probability of each row of an encoded snapshot by horizon; it never falls as the horizon grows."""
+        """The served log-odds of each row of an encoded snapshot by horizon; they never fall as the horizon grows."""
         return {days: self._asked_at(matrix, days, threads) for days in self.horizons}
 
     def by_renewal(self, matrix: Matrix, ahead: Mapping[int, Floats], threads: int = 2) -> Floats:
@@ -98,8 +98,8 @@ class Model:
         found = np.full(len(matrix), np.nan)
         if self.outcome == "churn" and known.any():
             raw = self._raw(asked(self.encoding, matrix[known], days[known]), threads)
-            said = sigmoid(self.line.at_renewal(raw, self._segments(matrix[known])))
-            found[known] = between({at: answer[known] for at, answer in ahead.items()}, days[known], said)
+            said = self.line.at_renewal(raw, self._segments(matrix[known]))
+            found[known] = sigmoid(between({at: answer[known] for at, answer in ahead.items()}, days[known], said))
         return found
 
     def interval(self, log_odds: float, segment: object = None, horizon_days: int | None = None) -> tuple[float, float]:
@@ -110,7 +110,7 @@ class Model:
 
     def _asked_at(self, matrix: Matrix, horizon_days: int, threads: int) -> Floats:
         raw = self._raw(asked(self.encoding, matrix, horizon_days), threads)
-        return sigmoid(self.line.served(raw, self._segments(matrix), horizon_days))
+        return self.line.served(raw, self._segments(matrix), horizon_days)
 
     def _raw(self, asked_now: Matrix, threads: int) -> Floats:
         return log_odds_of(self.booster, self.start, asked_now, threads)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from features.catalogue import CATALOGUE
 from serving.ledger import Ledger, open_ledger
+from serving.score import Ahead
 from serving.scoring import Scoring
 from tests.conftest import LATER, UNTIL, Company
 
@@ -63,6 +64,16 @@ def test_what_is_recorded_is_read_back_as_it_was(ledger: Ledger, scoring: Scorin
     assert run.noticed == scoring.noticed
     assert run.noticed_arr == scoring.noticed_arr
     assert tuple(ledger.briefs(run)) == scoring.briefs
+
+
+def test_what_earlier_versions_said_of_a_horizon_without_an_interval_is_read(ledger: Ledger, scoring: Scoring) -> None:
+    run_id = ledger.record(scoring, {})
+    with ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE scores SET ahead = :said"), {"said": '{"30": 0.2, "90": 0.4}'})
+    run = ledger.latest_run()
+    assert run is not None
+    assert run.run_id == run_id
+    assert ledger.briefs(run)[0].scores[0].ahead == {30: Ahead(0.2, 0.2, 0.2), 90: Ahead(0.4, 0.4, 0.4)}
 
 
 def test_the_same_scores_again_are_the_same_run(ledger: Ledger, scoring: Scoring) -> None:

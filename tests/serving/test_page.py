@@ -27,7 +27,7 @@ from serving.book import Book, Totals
 from serving.brief import Brief, Evidence
 from serving.page import error_page, key_page, odds, page_routes, renewal, short_money, strength
 from serving.playbooks import TIERS, load_playbooks
-from serving.score import Driver, Score
+from serving.score import Ahead, Driver, Score
 from serving.shelf import Shelf
 
 TODAY = date(2025, 3, 5)
@@ -66,7 +66,13 @@ def score(id: str, outcome: str, tier: str, arr: float, segment: Segment, shares
     ids = tuple(dict.fromkeys(row.id for rows in matched[:2] for row in rows[:2]))
     stake = arr * probability
     told = (id, AS_OF, outcome, 90, probability, tier, arr, stake, 1.0, f"{outcome}-12", base, drivers, ids)
-    return Score(*told, low=probability * 0.8, high=probability, ahead={90: probability}, by_renewal=None)
+    return Score(
+        *told,
+        low=probability * 0.8,
+        high=probability,
+        ahead={90: Ahead(probability, probability * 0.8, probability)},
+        by_renewal=None,
+    )
 
 
 def brief(id: str, name: str, owner: str, segment: Segment, arr: float, days: int | None, *scores: Score) -> Brief:

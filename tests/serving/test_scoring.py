@@ -17,7 +17,7 @@ from features.feature import Reason
 from features.warehouse import open_warehouse
 from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
-from serving.score import Driver, Score, score_document, scores_frame
+from serving.score import Driver, Score, driver_document, score_document, scores_frame
 from serving.scoring import blind_families, score, score_row
 from serving.tiers import load_tiers
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
@@ -27,7 +27,7 @@ from training.registry import champion
 
 COLUMNS = [
     "account_id", "as_of", "outcome", "horizon_days", "probability", "tier", "arr", "arr_at_stake", "coverage",
-    "model_version", "base", "drivers", "playbooks", "low", "high", "ahead", "by_renewal", "held_out",
+    "model_version", "base", "drivers", "playbooks", "low", "high", "by_renewal", "held_out",
 ]  # fmt: skip
 REASONS = {
     "value_gap", "champion_turnover", "product_issue", "budget_pressure", "compliance_security", "room_to_grow",
@@ -62,15 +62,16 @@ def test_the_scores_file_has_one_row_an_account_outcome_and_horizon(company: Com
 
 
 def test_a_row_of_the_file_is_the_score_of_record_asked_at_its_horizon(company: Company, file: pd.DataFrame) -> None:
-    own = scores_frame(company.scorings[UNTIL].scores).set_index(["account_id", "outcome"])
+    own = {(one.account_id, one.outcome): one for one in company.scorings[UNTIL].scores}
     for _, row in file.iterrows():
-        score = own.loc[(row["account_id"], row["outcome"])]
-        assert row["probability"] == pytest.approx(json.loads(score["ahead"])[str(row["horizon_days"])], abs=1e-9)
-        assert row["low"] <= row["probability"] <= row["high"]
-        assert (row["tier"], row["playbooks"]) == (score["tier"], score["playbooks"])
-        assert row["arr_at_stake"] == pytest.approx(score["arr_at_stake"] * row["probability"] / score["probability"])
-        if row["horizon_days"] == score["horizon_days"]:
-            assert row["drivers"] == score["drivers"]
+        score = own[row["account_id"], row["outcome"]]
+        said = score.ahead[row["horizon_days"]]
+        assert list(row[["probability", "low", "high"]]) == pytest.approx(list(vars(said).values()), abs=1e-9)
+        assert said.low < said.probability < said.high
+        assert (row["tier"], row["playbooks"]) == (score.tier, json.dumps(score.playbooks))
+        assert row["arr_at_stake"] == pytest.approx(score.arr_at_stake * said.probability / score.probability)
+        if row["horizon_days"] == score.horizon_days:
+            assert json.loads(row["drivers"]) == [driver_document(driver) for driver in score.drivers]
 
 
 def test_no_probability_of_the_file_falls_as_the_horizon_grows(file: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ import pytest
 from features.catalogue import CATALOGUE
 from features.feature import Healthy
 from tests.conftest import Company
+from training.calibration import sigmoid
 from training.encoding import Encoding
 from training.horizons import AHEAD, HORIZONS, LOST_AT_RENEWAL, Start, asked, between, directions, label_at, lessons
 from training.outcomes import last_matured
@@ -44,8 +45,8 @@ def test_no_probability_falls_as_the_horizon_grows(company: Company) -> None:
         rows = np.column_stack(list(ahead.values()))
         assert (np.diff(rows, axis=1) >= 0).all()
         assert (rows[:, -1] > rows[:, 0]).mean() > 0.5
-        assert np.allclose(ahead[90], model.predict(company.data.frame), rtol=0, atol=1e-12)
-        assert np.allclose(ahead[180], model.predict(company.data.frame, 180), rtol=0, atol=1e-12)
+        assert np.allclose(sigmoid(ahead[90]), model.predict(company.data.frame), rtol=0, atol=1e-12)
+        assert np.allclose(sigmoid(ahead[180]), model.predict(company.data.frame, 180), rtol=0, atol=1e-12)
 
 
 def test_a_longer_horizon_is_learnt_only_once_it_has_matured() -> None:
@@ -125,8 +126,8 @@ def test_the_probability_by_renewal_lies_between_those_of_the_horizons_around_it
     assert np.array_equal(np.isnan(found), ~((left >= 1) & (left <= 365)))
     for near, far in ((30, 60), (60, 90), (90, 180)):
         between = (left > near) & (left <= far)
-        assert (ahead[near][between] <= found[between]).all()
-        assert (found[between] <= ahead[far][between] + 1e-12).all()
+        assert (sigmoid(ahead[near][between]) <= found[between]).all()
+        assert (found[between] <= sigmoid(ahead[far][between]) + 1e-12).all()
     growth = company.trained["expansion"].model
     assert growth is not None
     assert np.isnan(growth.by_renewal(growth.encoding.matrix(table), {})).all()

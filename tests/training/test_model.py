@@ -256,5 +256,5 @@ def test_contributions_add_up_with_what_segments_add(company: Company) -> None:
     assert set(added) == {0.0, 0.7}
     assert np.allclose(base - before, added, rtol=0, atol=1e-12)
     log_odds = base + shares.sum(axis=1)
-    assert np.allclose(sigmoid(log_odds), offset.ahead(matrix)[90], rtol=0, atol=1e-12)
+    assert np.allclose(sigmoid(log_odds), sigmoid(offset.ahead(matrix)[90]), rtol=0, atol=1e-12)
     assert np.allclose(sigmoid(log_odds), offset.predict(table), rtol=0, atol=1e-12)
