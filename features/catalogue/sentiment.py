@@ -4,9 +4,11 @@ from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import between, count, last, latest, mean, of
+from features.sentiment import NEUTRAL
 
 _NPS = _.kind == "nps"
 _ANSWERED = _.answered_age.notnull()
+_TONES = f"unhappy|friendly|neutral|{NEUTRAL}"
 
 FEATURES = (
     Feature(
@@ -116,7 +118,7 @@ FEATURES = (
         source="surveys",
         measure=mean(_.comment_sentiment, last(365)),
         label="Mood of survey comments in a year, -1 to 1",
-        words="Survey comments of the last year are {comment_mood_365d:unhappy|friendly|neutral} in tone: "
+        words=f"Survey comments of the last year are {{comment_mood_365d:{_TONES}}} in tone: "
         "{comment_mood_365d} on a scale from -1 to 1",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
@@ -128,8 +130,8 @@ FEATURES = (
         source="tickets",
         measure=mean(_.text_sentiment, last(90)),
         label="Mood of tickets in 90 days, -1 to 1",
-        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly|neutral} in tone: {ticket_mood_90d} "
-        "on a scale from -1 to 1",
+        words=f"Tickets of the last 90 days are {{ticket_mood_90d:{_TONES}}} in tone: "
+        "{ticket_mood_90d} on a scale from -1 to 1",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.PRODUCT_ISSUE,
