@@ -3,7 +3,7 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, either, largest, last, mean, of, settled, smallest
+from features.measure import between, change, count, distinct, either, largest, last, mean, named, of, settled, smallest
 
 _HERE = _.left_age.isnull()
 _SILENT_FOR = _.met_age.fill_null(_.event_age)
@@ -119,24 +119,24 @@ FEATURES = (
     Feature(
         name="people_met_180d",
         source="touchpoints",
-        measure=distinct(_.contact_id, last(180), where=_.two_way | _.attended),
+        measure=named(_.contact_id, last(180), where=_.two_way | _.attended),
         label="People in touch in 180 days",
         words="We were in touch with {people_met_180d} {people_met_180d:person|people} in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="roles_met_180d",
         source="touchpoints",
-        measure=distinct(_.role, last(180), where=_.two_way | _.attended),
+        measure=named(_.role, last(180), where=_.two_way | _.attended),
         label="Roles in touch in 180 days",
         words="We were in touch with people in {roles_met_180d} of 5 roles in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="reviews_missed_365d",
