@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 Rows: TypeAlias = Any
 """A row expression over an observed table, such as `_.severity == "urgent"` (an ibis `Deferred`)."""
 
-AGGREGATES = frozenset({"count", "total", "stated", "mean", "distinct", "smallest", "largest", "latest", "peak"})
+AGGREGATES = frozenset(
+    {"count", "total", "stated", "mean", "median", "distinct", "smallest", "largest", "latest", "peak"}
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,11 @@ def stated(rows: Rows, window: Window | None = None, where: Rows = None) -> Meas
 def mean(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
     """The mean of `rows`; null where no row fits."""
     return Measure("mean", rows=rows, where=where, window=window)
+
+
+def median(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The median of `rows`, of an even number the mean of the two in the middle; null where no row fits."""
+    return Measure("median", rows=rows, where=where, window=window)
 
 
 def distinct(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:

@@ -18,6 +18,7 @@ WORKED_OUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "first": ("boolean", "starts_on"),
         "renews_age": ("int64", "ends_on"),
         "follows": ("boolean", "ends_on"),
+        "turns": ("int64", "ends_on"),
     },
     "entitlements": {"current": ("boolean", "feature")},
     "tickets": {
@@ -64,16 +65,21 @@ FOLLOWS = 30
 
 
 def _terms(terms: ir.Table) -> ir.Table:
-    """Which term was the first, when each ends next, and whether it goes on from one that runs.
+    """Which term was the first, when each ends next, how often it ran to its end, and whether it goes on from one that
+    runs.
 
-    One that renews by itself ends next at the next turn of its own length.
+    One that renews by itself ends next at the next turn of its own length. 2026-11-27: and has run to its end at every
+    turn so far, until it stopped: who has renewed three times has renewed three times, whether anybody signed or not.
     """
     terms = with_end(terms)
     length = (terms.starts_age - terms.ends_age).nullif(0)
     turned = terms.ends_age - (terms.ends_age // length + 1) * length
     renews = ibis.cases((terms.ends_age < 0, terms.ends_age), (terms.auto_renew & (length > 0), turned))
+    until = ibis.greatest(terms.ended_age.fill_null(0), 0)
+    turns = ibis.cases((terms.auto_renew & (length > 0), (terms.ends_age - until) // length + 1), else_=1)
+    turns = ibis.cases((terms.ends_age >= until, turns), else_=0).cast("int64")
     since = ibis.cases((terms.arr > 0, terms.starts_age)).max().over(group_by=terms.account_id)
-    terms = terms.mutate(renews_age=renews, first=terms.starts_age == since)
+    terms = terms.mutate(renews_age=renews, turns=turns, first=terms.starts_age == since)
     ends = ibis.cases((pays_on(terms, 0), terms.renews_age)).max().over(group_by=[terms.account_id, terms["product"]])
     ahead = (terms.starts_age < 0) & (terms.arr > 0)
     return terms.mutate(follows=ahead & (terms.starts_age >= ends - FOLLOWS) & (terms.starts_age <= ends + FOLLOWS))

@@ -177,6 +177,16 @@ def renews_age(term: Row, _: list[Row]) -> int | None:
     return ends
 
 
+def turns(term: Row, _: list[Row]) -> int:
+    """How often a term has run to its end, its own or that of a turn, before it stopped."""
+    ends, length, count = term["ends_age"], 0, 0
+    while ends is not None and ends >= max(term["ended_age"] or 0, 0):
+        count += 1
+        length = term["starts_age"] - term["ends_age"]
+        ends = ends - length if term["auto_renew"] and length > 0 else None
+    return count
+
+
 def follows(term: Row, terms: list[Row]) -> bool | None:
     """Whether a paid term ahead begins within 30 days of the next end of a running one of the same product."""
     if term["starts_age"] >= 0 or not term["arr"] > 0:
@@ -255,6 +265,7 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "first": Told(first, "subscriptions"),
         "renews_age": Told(renews_age, "subscriptions", own=("ends_on",)),
         "follows": Told(follows, "subscriptions", own=("ends_on",)),
+        "turns": Told(turns, "subscriptions", own=("ends_on",)),
     },
     "tickets": {
         "open": Told(is_open, "tickets", own=("resolved_at",)),

@@ -176,8 +176,8 @@ FEATURES = (
     Feature(
         name="renewals_so_far",
         source="subscriptions",
-        measure=count(where=(_.arr > 0) & (_.ends_age >= 0) & (_.ended_age.isnull() | (_.ended_age <= _.ends_age))),
-        label="Terms that ran to their end so far",
+        measure=total(_.turns, where=_.arr > 0),
+        label="Terms that ran to their end so far, each turn of one that renews by itself among them",
         words="{renewals_so_far} paid {renewals_so_far:term has|terms have} run to the end so far",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,

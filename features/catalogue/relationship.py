@@ -3,7 +3,20 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, either, largest, last, mean, named, of, settled, smallest
+from features.measure import (
+    between,
+    change,
+    count,
+    distinct,
+    either,
+    largest,
+    last,
+    median,
+    named,
+    of,
+    settled,
+    smallest,
+)
 
 _HERE = _.left_age.isnull()
 _SILENT_FOR = _.met_age.fill_null(_.event_age)
@@ -311,9 +324,9 @@ FEATURES = (
     Feature(
         name="contact_age_days",
         source="contacts",
-        measure=mean(_.verified_age.fill_null(_.event_age), where=_HERE),
-        label="Mean days since contacts were verified, or else added",
-        words="What is known of their contacts is {contact_age_days} old on average",
+        measure=median(_.verified_age.fill_null(_.event_age), where=_HERE),
+        label="Median days since contacts were verified, or else added",
+        words="What is known of half of their contacts is {contact_age_days} old or older",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
