@@ -4,6 +4,8 @@ of a person's versions speaks, when a term ends next.
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import reduce
+from operator import or_
 
 import ibis
 import ibis.expr.types as ir
@@ -25,7 +27,10 @@ WORKED_OUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "open": ("boolean", "resolved_at"),
         "resolved_at_after": ("float64", "resolved_at"),
         "first_response_at_after": ("float64", "first_response_at"),
+        "waited": ("float64", "first_response_at"),
     },
+    "surveys": {"theirs": ("boolean", "survey_id"), "undated": ("boolean", "answered_at")},
+    "goals": {"undated": ("boolean", "measured_at")},
     "contacts": {"role_changed_age": ("int64", "role")},
     "signals": {"strength": ("float64", "value")},
 }
@@ -38,6 +43,8 @@ def observed_on(name: str, rows: ir.Table, as_of: date) -> ir.Table:
     """The rows of the source `name` as observed on a date, with what follows from each row itself."""
     if name == "tickets":
         rows = _timed(rows)
+    if name in _DATED:
+        rows = _undated(rows, *_DATED[name])
     observed = observe(rows, SOURCES[name], as_of)
     return _WORKED_OUT_BY[name](observed) if name in _WORKED_OUT_BY else observed
 
@@ -49,10 +56,43 @@ def _timed(tickets: ir.Table) -> ir.Table:
     return tickets.mutate(**{f"{name}_after": (tickets[name].epoch_seconds() - opened) / 86_400 for name in given})
 
 
+_DATED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "surveys": ("answered_at", ("score", "comment")),
+    "goals": ("measured_at", ("progress",)),
+}
+"""The date of an answer or a measurement, and what came with it."""
+
+
+def _undated(rows: ir.Table, learnt_at: str, told: tuple[str, ...]) -> ir.Table:
+    """Whether a row has an answer or some progress, but no date of it.
+
+    2026-11-27: SOURCES reads a missing date as no answer; of a row that holds one that is false, whoever forgot the
+    date. What counts such rows is unknown. A goal on which nothing was done yet needs no date.
+    """
+    if learnt_at not in rows.columns:
+        return rows
+    there = [rows[name].notnull() if name != "progress" else rows[name] > 0 for name in told if name in rows.columns]
+    any_there = reduce(or_, there, ibis.literal(False))
+    return rows.mutate(undated=rows[learnt_at].isnull() & any_there.fill_null(False))
+
+
+def _asked(surveys: ir.Table) -> ir.Table:
+    """Whether the account's own people were asked: a pulse is the CSM's rating, and its comment the CSM's words."""
+    return surveys.mutate(theirs=surveys.kind.isnull() | (surveys.kind != "pulse"))
+
+
 def _open(tickets: ir.Table) -> ir.Table:
-    """A ticket is open that was never solved, or was opened again on a later day than it was solved."""
+    """Which ticket is open, and how many days it waited for a response.
+
+    Open is what was never solved, or was opened again on a later day than it was solved. 2026-11-27: what was solved
+    without a recorded response has waited until then, not until today.
+    """
     again = (tickets.reopened_age < tickets.resolved_age).fill_null(False)
-    return tickets.mutate(open=tickets.resolved_age.isnull() | again)
+    tickets = tickets.mutate(open=tickets.resolved_age.isnull() | again)
+    if "first_response_at_after" not in tickets.columns:
+        return tickets
+    came = [tickets[name] for name in ("first_response_at_after", "resolved_at_after") if name in tickets.columns]
+    return tickets.mutate(waited=ibis.coalesce(*came, tickets.event_age.cast("float64")))
 
 
 def _used(usage: ir.Table) -> ir.Table:
@@ -118,6 +158,7 @@ _WORKED_OUT_BY: Mapping[str, Callable[[ir.Table], ir.Table]] = {
     "subscriptions": _terms,
     "entitlements": current,
     "tickets": _open,
+    "surveys": _asked,
     "usage": _used,
     "contacts": persons,
     "signals": _stated,

@@ -121,7 +121,17 @@ def observed(row: Row, source: Source, midnight: datetime) -> Row:
         for name in ("first_response_at", "resolved_at"):
             came = known.get(name)
             seen[f"{name}_after"] = None if came is None else (came - event) // timedelta(seconds=1) / 86_400
+    if source.name in DATED:
+        learnt_at, told = DATED[source.name]
+        seen["undated"] = row[learnt_at] is None and any(row[one] not in (None, none) for one, none in told)
     return seen
+
+
+DATED: Mapping[str, tuple[str, tuple[tuple[str, float | None], ...]]] = {
+    "surveys": ("answered_at", (("score", None), ("comment", None))),
+    "goals": ("measured_at", (("progress", 0.0),)),
+}
+"""The date that an answer or some progress needs, and what of it needs none: a goal on which nothing was done yet."""
 
 
 def seen_as(column: Column) -> str:
@@ -202,6 +212,17 @@ def is_open(ticket: Row, _: list[Row]) -> bool:
     return solved is None or (again is not None and again < solved)
 
 
+def waited(ticket: Row, _: list[Row]) -> float:
+    """How long a ticket waited for a response: until it came, else until it was solved, else until now."""
+    came = (ticket["first_response_at_after"], ticket["resolved_at_after"], float(ticket["event_age"]))
+    return next(one for one in came if one is not None)
+
+
+def theirs(survey: Row, _: list[Row]) -> bool:
+    """Whether the account's own people were asked, not the CSM."""
+    return bool(survey["kind"] != "pulse")
+
+
 def quota(use: Row, entitlements: list[Row]) -> float | None:
     """How much of the feature may be used in a month, by what was said last."""
     same = [one for one in entitlements if one["feature"] == use["feature"] and current(one, entitlements)]
@@ -229,8 +250,9 @@ def entitled(use: Row, entitlements: list[Row]) -> bool | None:
 
 
 def critical(use: Row, entitlements: list[Row]) -> bool | None:
-    """Whether the feature is one that bears the account's value; null where nobody says so."""
-    return any(one["feature"] == use["feature"] and one["critical"] for one in entitlements) or None
+    """Whether the feature bears the account's value by what was said last; null where nobody says so."""
+    same = [one for one in entitlements if one["feature"] == use["feature"] and current(one, entitlements)]
+    return any(one["critical"] for one in same) or None
 
 
 def paid_age(_: Row, terms: list[Row]) -> int | None:
@@ -273,7 +295,9 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "first_response_at_after": Told(
             lambda row, _: row["first_response_at_after"], "tickets", own=("first_response_at",)
         ),
+        "waited": Told(waited, "tickets", own=("first_response_at",)),
     },
+    "goals": {"undated": Told(lambda row, _: row["undated"], "goals", own=("measured_at",))},
     "entitlements": {"current": Told(current, "entitlements", own=("feature",))},
     "signals": {"strength": Told(strength, "signals", own=("value",))},
     "usage": {
@@ -283,6 +307,8 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "paid_age": Told(paid_age, "subscriptions"),
     },
     "surveys": {
+        "theirs": Told(theirs, "surveys"),
+        "undated": Told(lambda row, _: row["undated"], "surveys", own=("answered_at",)),
         "role": Told(role, "contacts", own=("contact_id",), reads=("role",)),
         "paid_age": Told(paid_age, "subscriptions"),
     },

@@ -132,7 +132,7 @@ FEATURES = (
     Feature(
         name="critical_features",
         source="entitlements",
-        measure=distinct(_.feature, where=_.critical),
+        measure=distinct(_.feature, where=_.current & _.critical),
         label="Value-bearing features paid for",
         words="{critical_features} of the features paid for {critical_features:bears|bear} the value",
         unit=Unit.COUNT,
@@ -171,14 +171,17 @@ FEATURES = (
     Feature(
         name="goals_overdue",
         source="goals",
-        measure=count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))),
+        measure=only_if(
+            either(count(where=(_.due_age > 0) & _.undated), 0) < 1,
+            either(count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))), 0),
+        ),
         label="Success-plan goals overdue",
         words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date without having been "
         "reached so far",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="success_plan",

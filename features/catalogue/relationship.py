@@ -25,7 +25,7 @@ _LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
 _TECH_TOUCH = _.kind.isin(["nudge", "email", "webinar"])
 _TITLE = _.title.lower()
 _EXECUTIVE = _TITLE.re_search(
-    "(^|[^a-z])(c[a-z]o|chief|(vice.)?president|[es]?vp|head of|director)([^a-z]|$)"
+    "(^|[^a-z])(c[a-z]o|ciso|chro|chief|(vice.)?president|[es]?vp|head of|director)([^a-z]|$)"
 ) & ~_TITLE.contains("assistant")
 
 FEATURES = (
@@ -278,7 +278,8 @@ FEATURES = (
     Feature(
         name="tech_touch_response_180d",
         source="touchpoints",
-        measure=count(last(180), where=_TECH_TOUCH & (_.two_way | _.attended)) / count(last(180), where=_TECH_TOUCH),
+        measure=count(last(180), where=_TECH_TOUCH & (_.two_way | _.attended))
+        / count(last(180), where=_TECH_TOUCH & (_.two_way.notnull() | _.attended.notnull())),
         label="Response to nudges, emails and webinars in 180 days",
         words="They responded to {tech_touch_response_180d} of the nudges, emails and webinars of the last 180 days",
         unit=Unit.PERCENT,

@@ -3,11 +3,13 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, last, latest, mean, of
+from features.measure import between, count, either, last, latest, mean, of, only_if
 from features.sentiment import NEUTRAL
 
 _NPS = _.kind == "nps"
 _ANSWERED = _.answered_age.notnull()
+_DATED = either(count(last(180), where=_.undated & _.theirs), 0) < 1
+"""Whether it is known of every answer when it was given."""
 _TONES = f"unhappy|friendly|neutral|{NEUTRAL}"
 
 FEATURES = (
@@ -82,25 +84,25 @@ FEATURES = (
     Feature(
         name="surveys_unanswered_180d",
         source="surveys",
-        measure=count(between(14, 180), where=~_ANSWERED & (_.kind != "pulse")),
+        measure=only_if(_DATED, either(count(between(14, 180), where=~_ANSWERED & _.theirs), 0)),
         label="Surveys without an answer in 180 days, the last two weeks' aside",
         words="{surveys_unanswered_180d} {surveys_unanswered_180d:survey|surveys} of the last 180 days, those of the "
         "last two weeks aside, got no answer",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="surveys_answered_180d",
         source="surveys",
-        measure=count(last(180), where=_ANSWERED & (_.kind != "pulse")),
+        measure=only_if(_DATED, either(count(last(180), where=_ANSWERED & _.theirs), 0)),
         label="Surveys answered in 180 days",
         words="{surveys_answered_180d} {surveys_answered_180d:survey was|surveys were} answered in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="survey_response_180d",
@@ -116,7 +118,7 @@ FEATURES = (
     Feature(
         name="comment_mood_365d",
         source="surveys",
-        measure=mean(_.comment_sentiment, last(365)),
+        measure=mean(_.comment_sentiment, last(365), where=_.theirs),
         label="Mood of survey comments in a year, -1 to 1",
         words=f"Survey comments of the last year are {{comment_mood_365d:{_TONES}}} in tone: "
         "{comment_mood_365d} on a scale from -1 to 1",

@@ -138,7 +138,7 @@ FEATURES = (
     Feature(
         name="events_change_4w",
         source="usage",
-        measure=change(of("events_7d") * 4, of("events_28d")),
+        measure=settled(28, change(of("events_7d") * 4, of("events_28d"))),
         label="Product events, last week against the month's pace",
         words="Use in the last week was {events_change_4w:# below|# above|at} the month's pace",
         unit=Unit.PERCENT,
