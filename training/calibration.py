@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.odds import sigmoid
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 SLOPES = (0.25, 1.5)
@@ -80,12 +82,7 @@ class Line:
         How many of finitely many accounts it comes to scatters about that rate by chance as well (`Coverage`).
         """
         off = Z * self.error(log_odds, segment)
-        return 1 / (1 + math.exp(off - log_odds)), 1 / (1 + math.exp(-off - log_odds))
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """Log-odds to probability."""
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
+        return float(sigmoid(log_odds - off)), float(sigmoid(log_odds + off))
 
 
 def calibrated(raw: Floats, happened: Floats) -> Line:

@@ -21,7 +21,8 @@ from features.measure import (
 _HERE = _.left_age.isnull()
 _SILENT_FOR = _.met_age.fill_null(_.event_age)
 """How long the person has neither answered nor come: since then, or since he or she is known."""
-_LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
+LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
+_REVIEW = _.kind.isin(["qbr", "ebr"])
 _TECH_TOUCH = _.kind.isin(["nudge", "email", "webinar"])
 _TITLE = _.title.lower()
 _EXECUTIVE = _TITLE.re_search(
@@ -65,7 +66,7 @@ FEATURES = (
     Feature(
         name="leads_left_180d",
         source="contacts",
-        measure=count(where=_LEADS & (_.left_age <= 180)),
+        measure=count(where=LEADS & (_.left_age <= 180)),
         label="Champions, sponsors and deciders who left in 180 days",
         words="{leads_left_180d} of the champions, sponsors and deciders left in 180 days",
         unit=Unit.COUNT,
@@ -76,7 +77,7 @@ FEATURES = (
     Feature(
         name="leads_joined_180d",
         source="contacts",
-        measure=count(last(180), where=_LEADS),
+        measure=count(last(180), where=LEADS),
         label="Champions, sponsors and deciders who joined in 180 days",
         words="{leads_joined_180d} new "
         "{leads_joined_180d:champion, sponsor or decider|champions, sponsors or deciders} joined in 180 days",
@@ -154,7 +155,7 @@ FEATURES = (
     Feature(
         name="reviews_missed_365d",
         source="touchpoints",
-        measure=count(last(365), where=_.kind.isin(["qbr", "ebr"]) & ~_.attended),
+        measure=count(last(365), where=_REVIEW & ~_.attended),
         label="Business reviews missed in a year",
         words="{reviews_missed_365d} business {reviews_missed_365d:review was|reviews were} missed in a year",
         unit=Unit.COUNT,
@@ -165,7 +166,7 @@ FEATURES = (
     Feature(
         name="reviews_attended_365d",
         source="touchpoints",
-        measure=count(last(365), where=_.kind.isin(["qbr", "ebr"]) & _.attended),
+        measure=count(last(365), where=_REVIEW & _.attended),
         label="Business reviews attended in a year",
         words="{reviews_attended_365d} business {reviews_attended_365d:review was|reviews were} attended in a year",
         unit=Unit.COUNT,

@@ -2,11 +2,12 @@
 
 from ibis import _
 
+from features.catalogue.relationship import LEADS
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import between, count, either, last, latest, mean, of, only_if
 from features.sentiment import NEUTRAL
 
-_NPS = _.kind == "nps"
+_NPS, _CSAT, _PULSE = _.kind == "nps", _.kind == "csat", _.kind == "pulse"
 _ANSWERED = _.answered_age.notnull()
 _DATED = either(count(last(180), where=_.undated & _.theirs), 0) < 1
 """Whether it is known of every answer when it was given."""
@@ -49,7 +50,7 @@ FEATURES = (
     Feature(
         name="csat_last",
         source="surveys",
-        measure=latest(_.score, where=(_.kind == "csat") & _.score.notnull(), by=_.answered_age),
+        measure=latest(_.score, where=_CSAT & _.score.notnull(), by=_.answered_age),
         label="Last CSAT answer",
         words="The last CSAT answer was {csat_last}",
         unit=Unit.SCORE,
@@ -60,8 +61,7 @@ FEATURES = (
     Feature(
         name="csat_change_90d",
         source="surveys",
-        measure=mean(_.score, last(90), where=_.kind == "csat")
-        - mean(_.score, between(90, 365), where=_.kind == "csat"),
+        measure=mean(_.score, last(90), where=_CSAT) - mean(_.score, between(90, 365), where=_CSAT),
         label="CSAT of the last 90 days against the rest of the year",
         words="CSAT answers of the last 90 days lie {csat_change_90d:# below|# above|level with} those of the months "
         "before",
@@ -73,7 +73,7 @@ FEATURES = (
     Feature(
         name="pulse_last",
         source="surveys",
-        measure=latest(_.score, where=(_.kind == "pulse") & _.score.notnull(), by=_.answered_age),
+        measure=latest(_.score, where=_PULSE & _.score.notnull(), by=_.answered_age),
         label="The CSM's own rating",
         words="The CSM last rated the account {pulse_last}",
         unit=Unit.SCORE,
@@ -154,7 +154,7 @@ FEATURES = (
     Feature(
         name="nps_gap_365d",
         source="surveys",
-        measure=mean(_.score, last(365), where=_NPS & _.role.isin(["champion", "sponsor", "decision_maker"]))
+        measure=mean(_.score, last(365), where=_NPS & LEADS)
         - mean(_.score, last(365), where=_NPS & _.role.isin(["admin", "user"])),
         label="NPS of champions, sponsors and deciders against that of users and admins, in a year",
         words="Champions, sponsors and deciders score {nps_gap_365d:# below|# above|the same as} users and admins in "
@@ -167,8 +167,7 @@ FEATURES = (
     Feature(
         name="pulse_change_90d",
         source="surveys",
-        measure=mean(_.score, last(90), where=_.kind == "pulse")
-        - mean(_.score, between(90, 365), where=_.kind == "pulse"),
+        measure=mean(_.score, last(90), where=_PULSE) - mean(_.score, between(90, 365), where=_PULSE),
         label="The CSM's own rating of the last 90 days against the rest of the year",
         words="The CSM's own rating lies {pulse_change_90d:# below|# above|level with} that of the months before",
         unit=Unit.SCORE,
