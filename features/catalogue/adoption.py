@@ -82,26 +82,28 @@ FEATURES = (
     Feature(
         name="critical_events_28d",
         source="usage",
-        measure=total(_.quantity, last(28), where=_.critical),
+        measure=only_if(_NAMES, either(total(_.quantity, last(28), where=_.critical), 0)),
         label="Use of value-bearing features in four weeks",
         words="The features that bear the value were used {critical_events_28d} {critical_events_28d:time|times} "
         "in four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="critical_events_84d_before",
         source="usage",
-        measure=total(_.quantity, between(28, 112), where=_.critical) / 3,
+        measure=only_if(
+            of("features_84d_before") > -1, either(total(_.quantity, between(28, 112), where=_.critical), 0) / 3
+        ),
         label="Use of value-bearing features per four weeks, in the twelve weeks before",
         words="The features that bear the value were used {critical_events_84d_before} "
         "{critical_events_84d_before:time|times} per four weeks before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="critical_events_change_16w",
@@ -130,14 +132,19 @@ FEATURES = (
     Feature(
         name="critical_features_stopped",
         source="usage",
-        measure=distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical),
+        measure=only_if(
+            _NAMES,
+            either(
+                distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical), 0
+            ),
+        ),
         label="Value-bearing features no longer used",
         words="{critical_features_stopped} of the features that bear the value "
         "{critical_features_stopped:is|are} no longer used",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="arr_per_critical_event",
@@ -227,7 +234,7 @@ FEATURES = (
     Feature(
         name="integration_share_28d",
         source="usage",
-        measure=total(_.quantity, last(28), where=_INTEGRATION) / of("events_28d"),
+        measure=only_if(_NAMES, total(_.quantity, last(28), where=_INTEGRATION)) / of("events_28d"),
         label="Share of use that comes through integrations, webhooks, connectors or the API",
         words="{integration_share_28d} of all use came through integrations or the API in four weeks",
         unit=Unit.PERCENT,

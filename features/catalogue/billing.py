@@ -24,7 +24,7 @@ FEATURES = (
     Feature(
         name="failed_payments_180d",
         source="invoices",
-        measure=count(last(180), where=_.failed_age.notnull()),
+        measure=count(where=_.failed_age <= 180),
         label="Failed payments in 180 days",
         words="{failed_payments_180d} {failed_payments_180d:payment|payments} failed in 180 days",
         unit=Unit.COUNT,

@@ -94,7 +94,7 @@ FEATURES = (
         name="no_first_value",
         source="usage",
         measure=only_if(
-            (of("tenure_days") < 366) * (of("critical_features") > 0),
+            (of("tenure_days") < 366) * (of("critical_features") > 0) * (of("features_28d") > -1),
             either(largest(_.event_age, last(365), where=_FROM_START & _.critical) * 0, 1),  # 1 where there is none
         ),
         label="No first value yet (accounts of up to a year)",
