@@ -146,12 +146,14 @@ def persons(contacts: ir.Table) -> ir.Table:
 
 
 def _stated(signals: ir.Table) -> ir.Table:
-    """What is stated as a number, `0.3`, `30` or `30%`, is a share of what is certain; words have no strength."""
+    """What is stated as a number, `0.3`, `30` or `30%`, is a share of what is certain; words have no strength, nor has
+    what is more than certain: a year or a sum is no wish."""
     text = signals.value.replace("%", "").strip()
     plain = text.re_search(_NUMBER)
     number = ibis.cases((plain, ibis.cases((plain, text.replace(",", "."))).cast("float64")))
     hundredths = signals.value.contains("%") | (number > 1)
-    return signals.mutate(strength=ibis.cases((hundredths, number / 100), else_=number))
+    share = ibis.cases((hundredths, number / 100), else_=number)
+    return signals.mutate(strength=ibis.cases((share <= 1, share)))
 
 
 _WORKED_OUT_BY: Mapping[str, Callable[[ir.Table], ir.Table]] = {

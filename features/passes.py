@@ -189,7 +189,7 @@ def _summed(rows: ir.Table, node: Measure) -> ir.Value:
         case "mean":
             return value.mean(where=fits)
         case "median":
-            return value.median(where=fits)
+            return (value if fits is None else ibis.cases((fits, value))).median()  # Spark wants no condition beside it
         case "smallest":
             return value.min(where=fits)
         case _:

@@ -218,11 +218,6 @@ def waited(ticket: Row, _: list[Row]) -> float:
     return next(one for one in came if one is not None)
 
 
-def theirs(survey: Row, _: list[Row]) -> bool:
-    """Whether the account's own people were asked, not the CSM."""
-    return bool(survey["kind"] != "pulse")
-
-
 def quota(use: Row, entitlements: list[Row]) -> float | None:
     """How much of the feature may be used in a month, by what was said last."""
     same = [one for one in entitlements if one["feature"] == use["feature"] and current(one, entitlements)]
@@ -235,7 +230,8 @@ def strength(signal: Row, _: list[Row]) -> float | None:
     if not re.fullmatch(r"[0-9]*[.,]?[0-9]+([eE][-+]?[0-9]+)?", text):
         return None
     number = float(text.replace(",", "."))
-    return number / 100 if "%" in signal["value"] or number > 1 else number
+    share = number / 100 if "%" in signal["value"] or number > 1 else number
+    return share if share <= 1 else None
 
 
 def current(entitlement: Row, entitlements: list[Row]) -> bool:
@@ -307,7 +303,7 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "paid_age": Told(paid_age, "subscriptions"),
     },
     "surveys": {
-        "theirs": Told(theirs, "surveys"),
+        "theirs": Told(lambda row, _: row["kind"] != "pulse", "surveys"),
         "undated": Told(lambda row, _: row["undated"], "surveys", own=("answered_at",)),
         "role": Told(role, "contacts", own=("contact_id",), reads=("role",)),
         "paid_age": Told(paid_age, "subscriptions"),
