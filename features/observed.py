@@ -4,8 +4,6 @@ of a person's versions speaks, when a term ends next.
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import reduce
-from operator import or_
 
 import ibis
 import ibis.expr.types as ir
@@ -29,8 +27,7 @@ WORKED_OUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "first_response_at_after": ("float64", "first_response_at"),
         "waited": ("float64", "first_response_at"),
     },
-    "surveys": {"theirs": ("boolean", "survey_id"), "undated": ("boolean", "answered_at")},
-    "goals": {"undated": ("boolean", "measured_at")},
+    "surveys": {"theirs": ("boolean", "survey_id")},
     "contacts": {"role_changed_age": ("int64", "role")},
     "signals": {"strength": ("float64", "value")},
 }
@@ -43,8 +40,6 @@ def observed_on(name: str, rows: ir.Table, as_of: date) -> ir.Table:
     """The rows of the source `name` as observed on a date, with what follows from each row itself."""
     if name == "tickets":
         rows = _timed(rows)
-    if name in _DATED:
-        rows = _undated(rows, *_DATED[name])
     observed = observe(rows, SOURCES[name], as_of)
     return _WORKED_OUT_BY[name](observed) if name in _WORKED_OUT_BY else observed
 
@@ -54,26 +49,6 @@ def _timed(tickets: ir.Table) -> ir.Table:
     given = [name for name in ("first_response_at", "resolved_at") if name in tickets.columns]
     opened = tickets.event_at.epoch_seconds()
     return tickets.mutate(**{f"{name}_after": (tickets[name].epoch_seconds() - opened) / 86_400 for name in given})
-
-
-_DATED: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "surveys": ("answered_at", ("score", "comment")),
-    "goals": ("measured_at", ("progress",)),
-}
-"""The date of an answer or a measurement, and what came with it."""
-
-
-def _undated(rows: ir.Table, learnt_at: str, told: tuple[str, ...]) -> ir.Table:
-    """Whether a row has an answer or some progress, but no date of it.
-
-    2026-11-27: SOURCES reads a missing date as no answer; of a row that holds one that is false, whoever forgot the
-    date. What counts such rows is unknown. A goal on which nothing was done yet needs no date.
-    """
-    if learnt_at not in rows.columns:
-        return rows
-    there = [rows[name].notnull() if name != "progress" else rows[name] > 0 for name in told if name in rows.columns]
-    any_there = reduce(or_, there, ibis.literal(False))
-    return rows.mutate(undated=rows[learnt_at].isnull() & any_there.fill_null(False))
 
 
 def _asked(surveys: ir.Table) -> ir.Table:

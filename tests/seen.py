@@ -121,17 +121,7 @@ def observed(row: Row, source: Source, midnight: datetime) -> Row:
         for name in ("first_response_at", "resolved_at"):
             came = known.get(name)
             seen[f"{name}_after"] = None if came is None else (came - event) // timedelta(seconds=1) / 86_400
-    if source.name in DATED:
-        learnt_at, told = DATED[source.name]
-        seen["undated"] = row[learnt_at] is None and any(row[one] not in (None, none) for one, none in told)
     return seen
-
-
-DATED: Mapping[str, tuple[str, tuple[tuple[str, float | None], ...]]] = {
-    "surveys": ("answered_at", (("score", None), ("comment", None))),
-    "goals": ("measured_at", (("progress", 0.0),)),
-}
-"""The date that an answer or some progress needs, and what of it needs none: a goal on which nothing was done yet."""
 
 
 def seen_as(column: Column) -> str:
@@ -293,7 +283,6 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         ),
         "waited": Told(waited, "tickets", own=("first_response_at",)),
     },
-    "goals": {"undated": Told(lambda row, _: row["undated"], "goals", own=("measured_at",))},
     "entitlements": {"current": Told(current, "entitlements", own=("feature",))},
     "signals": {"strength": Told(strength, "signals", own=("value",))},
     "usage": {
@@ -304,7 +293,6 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
     },
     "surveys": {
         "theirs": Told(lambda row, _: row["kind"] != "pulse", "surveys"),
-        "undated": Told(lambda row, _: row["undated"], "surveys", own=("answered_at",)),
         "role": Told(role, "contacts", own=("contact_id",), reads=("role",)),
         "paid_age": Told(paid_age, "subscriptions"),
     },

@@ -26,7 +26,7 @@ _INTEGRATION = (
     _NAME.contains("integration") | _NAME.contains("webhook") | _NAME.contains("connector") | _NAME.startswith("api")
 )
 
-_NAMES = of("features_28d") > -1
+_NAMES = named(_.feature, last(28), NAMED) > -1
 """Whether it is known which features were used."""
 
 _WITH_A_SEASON = 448 + 90
@@ -95,7 +95,8 @@ FEATURES = (
         name="critical_events_84d_before",
         source="usage",
         measure=only_if(
-            of("features_84d_before") > -1, either(total(_.quantity, between(28, 112), where=_.critical), 0) / 3
+            named(_.feature, between(28, 112), NAMED) > -1,
+            either(total(_.quantity, between(28, 112), where=_.critical), 0) / 3,
         ),
         label="Use of value-bearing features per four weeks, in the twelve weeks before",
         words="The features that bear the value were used {critical_events_84d_before} "

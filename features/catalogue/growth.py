@@ -171,17 +171,14 @@ FEATURES = (
     Feature(
         name="goals_overdue",
         source="goals",
-        measure=only_if(
-            either(count(where=(_.due_age > 0) & _.undated), 0) < 1,
-            either(count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))), 0),
-        ),
+        measure=count(where=(_.due_age > 0) & (_.progress.isnull() | (_.progress < 1))),
         label="Success-plan goals overdue",
         words="{goals_overdue} success-plan {goals_overdue:goal is|goals are} past the due date without having been "
         "reached so far",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
-        empty=None,
+        empty=0,
     ),
     Feature(
         name="success_plan",

@@ -144,13 +144,13 @@ FEATURES = (
     Feature(
         name="roles_met_180d",
         source="touchpoints",
-        measure=named(_.role, last(180), where=_.two_way | _.attended),
+        measure=distinct(_.role, last(180), where=_.two_way | _.attended),
         label="Roles in touch in 180 days",
         words="We were in touch with people in {roles_met_180d} of 5 roles in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=None,
+        empty=0,
     ),
     Feature(
         name="reviews_missed_365d",

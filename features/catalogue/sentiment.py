@@ -4,13 +4,13 @@ from ibis import _
 
 from features.catalogue.relationship import LEADS
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, either, last, latest, mean, of, only_if
+from features.measure import between, count, last, latest, mean, of
 from features.sentiment import NEUTRAL
 
 _NPS, _CSAT, _PULSE = _.kind == "nps", _.kind == "csat", _.kind == "pulse"
 _ANSWERED = _.answered_age.notnull()
-_DATED = either(count(last(180), where=_.undated & _.theirs), 0) < 1
-"""Whether it is known of every answer when it was given."""
+"""2026-11-27: an answer without a date is none, as SOURCES has it. Whoever counted it otherwise would let what nobody
+says when it was learnt speak of the past; the audit tells how many there are."""
 _TONES = f"unhappy|friendly|neutral|{NEUTRAL}"
 
 FEATURES = (
@@ -84,25 +84,25 @@ FEATURES = (
     Feature(
         name="surveys_unanswered_180d",
         source="surveys",
-        measure=only_if(_DATED, either(count(between(14, 180), where=~_ANSWERED & _.theirs), 0)),
+        measure=count(between(14, 180), where=~_ANSWERED & _.theirs),
         label="Surveys without an answer in 180 days, the last two weeks' aside",
         words="{surveys_unanswered_180d} {surveys_unanswered_180d:survey|surveys} of the last 180 days, those of the "
         "last two weeks aside, got no answer",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=None,
+        empty=0,
     ),
     Feature(
         name="surveys_answered_180d",
         source="surveys",
-        measure=only_if(_DATED, either(count(last(180), where=_ANSWERED & _.theirs), 0)),
+        measure=count(last(180), where=_ANSWERED & _.theirs),
         label="Surveys answered in 180 days",
         words="{surveys_answered_180d} {surveys_answered_180d:survey was|surveys were} answered in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=None,
+        empty=0,
     ),
     Feature(
         name="survey_response_180d",
