@@ -23,11 +23,12 @@ from sklearn.metrics import average_precision_score
 
 from features.catalogue import CATALOGUE
 from features.feature import Unit
+from features.odds import sigmoid
 from features.simulation import simulate
 from features.warehouse import Warehouse, open_warehouse
 from training.backtest import BASELINES, OURS, SERVED, Backtest, backtest
 from training.booster import Params
-from training.calibration import Floats, sigmoid
+from training.calibration import Floats
 from training.dataset import Dataset, dataset
 from training.metrics import better_by
 from training.outcomes import last_matured

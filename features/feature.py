@@ -65,7 +65,7 @@ class Feature:
 
     `words` is a sentence about a known value; `{name}` is that feature's value in its unit, `{name:one|many}` a form by
     number for counts and days, `{name:fell #|rose #|stayed the same}` one by its sign: `#` is its size, and the third
-    is for what would be said as 0. A form may hold other features' values.
+    is for what would be said as 0, or lies within a bound that stands fourth. A form may hold other features' values.
     `empty` is the value for an account without a row in `source`: 0, or None for unknown.
     """
 
@@ -135,7 +135,7 @@ class _Spoken:
         number = float(self.value) if isinstance(self.value, (int, float)) else 0.0
         size = spoken(abs(number), self.unit)
         one, other, *none = spec.split("|")
-        if none and not re.search("[1-9]", size):
+        if none and (not re.search("[1-9]", size) or abs(number) <= float("".join(none[1:]) or 0)):
             return none[0]
         if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
             return one if said in ("1", "1 day") else other

@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 Rows: TypeAlias = Any
 """A row expression over an observed table, such as `_.severity == "urgent"` (an ibis `Deferred`)."""
 
-AGGREGATES = frozenset({"count", "total", "stated", "mean", "distinct", "smallest", "largest", "latest", "peak"})
+AGGREGATES = frozenset(
+    {"count", "total", "stated", "mean", "median", "distinct", "smallest", "largest", "latest", "peak"}
+)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,11 @@ def mean(rows: Rows, window: Window | None = None, where: Rows = None) -> Measur
     return Measure("mean", rows=rows, where=where, window=window)
 
 
+def median(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
+    """The median of `rows`, of an even number the mean of the two in the middle; null where no row fits."""
+    return Measure("median", rows=rows, where=where, window=window)
+
+
 def distinct(rows: Rows, window: Window | None = None, where: Rows = None) -> Measure:
     """How many different values of `rows`, exactly, nulls not counted; 0 where it has rows but none that fit."""
     return Measure("distinct", rows=rows, where=where, window=window)
@@ -168,9 +175,22 @@ def either(first: Measure, second: Measure | float) -> Measure:
     return Measure("either", (first, _measure(second)))
 
 
-def only_if(condition: Measure, measure: Measure) -> Measure:
+def only_if(condition: Measure, measure: Measure | float) -> Measure:
     """`measure` where the `condition` (1 or 0) holds; null where it does not."""
-    return measure / condition
+    return _measure(measure) / condition
+
+
+def named(rows: Rows, window: Window, told: Window | None = None, where: Rows = None) -> Measure:
+    """How many different values of `rows`; unknown where rows fit, and none of the window `told` has a value.
+
+    2026-11-27: a count of what nobody names is not 0. `told` is longer than the window for use: if an account's people
+    are named at times, a week of which no row names one was a machine's, and that nobody came is known.
+    """
+    found, fitting = distinct(rows, window, where), either(count(window, where), 0)
+    names = either(found if told is None else distinct(rows, told, where), 0)
+    known = either(only_if(names > 0, either(found, 0)), only_if(fitting < 1, 0))
+    read = str(found).removeprefix("distinct").removesuffix(")")
+    return replace(known, short=f"named{read}{'' if told is None else f', by {told}'})")
 
 
 def settled(days: int, measure: Measure) -> Measure:

@@ -18,13 +18,16 @@ WORKED_OUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "first": ("boolean", "starts_on"),
         "renews_age": ("int64", "ends_on"),
         "follows": ("boolean", "ends_on"),
+        "turns": ("int64", "ends_on"),
     },
     "entitlements": {"current": ("boolean", "feature")},
     "tickets": {
         "open": ("boolean", "resolved_at"),
         "resolved_at_after": ("float64", "resolved_at"),
         "first_response_at_after": ("float64", "first_response_at"),
+        "waited": ("float64", "first_response_at"),
     },
+    "surveys": {"theirs": ("boolean", "survey_id")},
     "contacts": {"role_changed_age": ("int64", "role")},
     "signals": {"strength": ("float64", "value")},
 }
@@ -48,10 +51,23 @@ def _timed(tickets: ir.Table) -> ir.Table:
     return tickets.mutate(**{f"{name}_after": (tickets[name].epoch_seconds() - opened) / 86_400 for name in given})
 
 
+def _asked(surveys: ir.Table) -> ir.Table:
+    """Whether the account's own people were asked: a pulse is the CSM's rating, and its comment the CSM's words."""
+    return surveys.mutate(theirs=surveys.kind.isnull() | (surveys.kind != "pulse"))
+
+
 def _open(tickets: ir.Table) -> ir.Table:
-    """A ticket is open that was never solved, or was opened again on a later day than it was solved."""
+    """Which ticket is open, and how many days it waited for a response.
+
+    Open is what was never solved, or was opened again on a later day than it was solved. 2026-11-27: what was solved
+    without a recorded response has waited until then, not until today.
+    """
     again = (tickets.reopened_age < tickets.resolved_age).fill_null(False)
-    return tickets.mutate(open=tickets.resolved_age.isnull() | again)
+    tickets = tickets.mutate(open=tickets.resolved_age.isnull() | again)
+    if "first_response_at_after" not in tickets.columns:
+        return tickets
+    came = [tickets[name] for name in ("first_response_at_after", "resolved_at_after") if name in tickets.columns]
+    return tickets.mutate(waited=ibis.coalesce(*came, tickets.event_age.cast("float64")))
 
 
 def _used(usage: ir.Table) -> ir.Table:
@@ -64,16 +80,21 @@ FOLLOWS = 30
 
 
 def _terms(terms: ir.Table) -> ir.Table:
-    """Which term was the first, when each ends next, and whether it goes on from one that runs.
+    """Which term was the first, when each ends next, how often it ran to its end, and whether it goes on from one that
+    runs.
 
-    One that renews by itself ends next at the next turn of its own length.
+    One that renews by itself ends next at the next turn of its own length. 2026-11-27: and has run to its end at every
+    turn so far, until it stopped: who has renewed three times has renewed three times, whether anybody signed or not.
     """
     terms = with_end(terms)
     length = (terms.starts_age - terms.ends_age).nullif(0)
     turned = terms.ends_age - (terms.ends_age // length + 1) * length
     renews = ibis.cases((terms.ends_age < 0, terms.ends_age), (terms.auto_renew & (length > 0), turned))
+    until = ibis.greatest(terms.ended_age.fill_null(0), 0)
+    turns = ibis.cases((terms.auto_renew & (length > 0), (terms.ends_age - until) // length + 1), else_=1)
+    turns = ibis.cases((terms.ends_age >= until, turns), else_=0).cast("int64")
     since = ibis.cases((terms.arr > 0, terms.starts_age)).max().over(group_by=terms.account_id)
-    terms = terms.mutate(renews_age=renews, first=terms.starts_age == since)
+    terms = terms.mutate(renews_age=renews, turns=turns, first=terms.starts_age == since)
     ends = ibis.cases((pays_on(terms, 0), terms.renews_age)).max().over(group_by=[terms.account_id, terms["product"]])
     ahead = (terms.starts_age < 0) & (terms.arr > 0)
     return terms.mutate(follows=ahead & (terms.starts_age >= ends - FOLLOWS) & (terms.starts_age <= ends + FOLLOWS))
@@ -100,18 +121,21 @@ def persons(contacts: ir.Table) -> ir.Table:
 
 
 def _stated(signals: ir.Table) -> ir.Table:
-    """What is stated as a number, `0.3`, `30` or `30%`, is a share of what is certain; words have no strength."""
+    """What is stated as a number, `0.3`, `30` or `30%`, is a share of what is certain; words have no strength, nor has
+    what is more than certain: a year or a sum is no wish."""
     text = signals.value.replace("%", "").strip()
     plain = text.re_search(_NUMBER)
     number = ibis.cases((plain, ibis.cases((plain, text.replace(",", "."))).cast("float64")))
     hundredths = signals.value.contains("%") | (number > 1)
-    return signals.mutate(strength=ibis.cases((hundredths, number / 100), else_=number))
+    share = ibis.cases((hundredths, number / 100), else_=number)
+    return signals.mutate(strength=ibis.cases((share <= 1, share)))
 
 
 _WORKED_OUT_BY: Mapping[str, Callable[[ir.Table], ir.Table]] = {
     "subscriptions": _terms,
     "entitlements": current,
     "tickets": _open,
+    "surveys": _asked,
     "usage": _used,
     "contacts": persons,
     "signals": _stated,

@@ -124,7 +124,7 @@ def _plain(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
     return rows.group_by("account_id").agg(**{key: _aggregate(rows, node) for key, node in nodes.items()})
 
 
-_NULL_OF_NONE = frozenset({"stated", "mean", "smallest", "largest"})
+_NULL_OF_NONE = frozenset({"stated", "mean", "median", "smallest", "largest"})
 """What is null of no rows, whether the account has others or not: rows that do not fit need not be read."""
 
 FOLD = 6
@@ -167,7 +167,7 @@ def _aggregate(rows: ir.Table, node: Measure) -> ir.Value:
             return value.fill_null(0)  # Spark counts nothing, not none, where every condition is null
         case "total":
             return _rounded(value.fill_null(0))
-        case "stated" | "mean":
+        case "stated" | "mean" | "median":
             return _rounded(value)
         case _:
             return value
@@ -188,6 +188,8 @@ def _summed(rows: ir.Table, node: Measure) -> ir.Value:
             return value.sum(where=fits)
         case "mean":
             return value.mean(where=fits)
+        case "median":
+            return (value if fits is None else ibis.cases((fits, value))).median()  # Spark wants no condition beside it
         case "smallest":
             return value.min(where=fits)
         case _:

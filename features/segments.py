@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.feature import is_known
 
-SIZES = ("smb", "mid_market", "enterprise")
+Size = Literal["smb", "mid_market", "enterprise"]
+Motion = Literal["tech_touch", "pooled", "high_touch"]
+Stage = Literal["onboarding", "adoption", "maturity", "expansion"]
+SIZES, MOTIONS, STAGES = get_args(Size), get_args(Motion), get_args(Stage)
 VALUE_TIERS = ("high", "medium", "low")
-STAGES = ("onboarding", "adoption", "maturity", "expansion")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Thresholds(_Strict):
 
     size: _Size
     value: _Value
-    motion: dict[Literal["smb", "mid_market", "enterprise"], Literal["tech_touch", "pooled", "high_touch"]]
+    motion: dict[Size, Motion]
     stage: _Stage
 
 

@@ -23,7 +23,7 @@ from features.plain import folded, plain, words_of
 if TYPE_CHECKING:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-__all__ = ["INTENTS", "LEXICON_VERSION", "Reading", "read", "read_all"]
+__all__ = ["INTENTS", "LEXICON_VERSION", "NEUTRAL", "Reading", "read", "read_all"]
 
 LEXICON_VERSION: str
 
@@ -36,6 +36,7 @@ CAUTION = 4  # see `_with_head`
 BESIDE = 0.5  # what the lexicon's log-odds weigh beside a fully trusted head
 KNOWN_ALONE = 0.5
 SENTENCES, REMEMBERED = 50_000, 200  # how many sentences are remembered, and up to how many characters each
+NEUTRAL = 0.2  # how far from zero a mood still is none
 SOFTENING = 15.0  # VADER's alpha: a sum of valences s becomes s / sqrt(s * s + alpha)
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -48,7 +49,7 @@ _COMMA, _PAUSE = re.compile(r"[,;] "), " - - - "
 class Reading:
     """One text as read: its mood, and whether it states each intent of `INTENTS`.
 
-    `sentiment` goes from -1 (bad) to 1 (good); within 0.2 of zero a text is best called neutral.
+    `sentiment` goes from -1 (bad) to 1 (good); within `NEUTRAL` of zero a text is best called neutral.
     """
 
     sentiment: float

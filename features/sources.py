@@ -5,6 +5,7 @@ The prose contract stands in `docs/sources.md`. Two clocks run in every table: `
 later than its row; it is null in a snapshot until that date has passed.
 """
 
+from features.segments import SIZES
 from features.source import Column, Kind, Scale, Source
 
 
@@ -58,7 +59,7 @@ SOURCES: dict[str, Source] = {
                 _ACCOUNT,
                 _time("known_at", required=True),
                 _text("name"),
-                _text("segment", "smb", "mid_market", "enterprise"),
+                _text("segment", *SIZES),
                 _text("industry"),
                 _text("region"),
                 _text("owner"),

@@ -39,8 +39,8 @@ class Told:
 
 
 def _critical(entitled: ir.Table) -> ir.Table:
-    """Whether the account may use the feature, and was known to draw its value from it."""
-    return _entitled(entitled.filter(entitled.critical))
+    """Whether the account may use the feature, and draws its value from it by what was said last."""
+    return _entitled(current(entitled).filter(ibis._.current & entitled.critical))
 
 
 def _entitled(entitled: ir.Table) -> ir.Table:

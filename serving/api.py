@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from features.catalogue import CATALOGUE, FAMILY_OF
 from features.segments import SIZES
 from serving.asked import MOST_SHOWN, Refused, choice, count, feature_rows, json_body, query, wrong
-from serving.brief import Brief, milestone_document
+from serving.brief import Brief, milestone_document, note_document
 from serving.page import SORTS
 from serving.playbooks import TIERS, Playbooks
 from serving.score import score_document
@@ -55,6 +55,8 @@ def brief_document(brief: Brief) -> dict[str, Any]:
     }
     if brief.milestones:
         document["milestones"] = [milestone_document(step) for step in brief.milestones]
+    if brief.notes:
+        document["notes"] = [note_document(note) for note in brief.notes]
     if brief.evidence:
         document["evidence"] = [asdict(row) for row in brief.evidence]
     return document

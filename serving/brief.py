@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from features.milestones import Milestone
+from features.notes import Note
 from features.segments import Segment
 from serving.score import Score
 
@@ -24,7 +25,7 @@ class Evidence:
 class Brief:
     """One account on one date. `health`: how many of 100 accounts are likelier to leave. `blind`: the silent families.
 
-    `milestones` are the steps of an onboarding that is not finished.
+    `milestones` are the steps of an onboarding that is not finished; `notes` say who stands behind a number, and when.
     """
 
     account_id: str
@@ -40,6 +41,7 @@ class Brief:
     scores: tuple[Score, ...]
     evidence: tuple[Evidence, ...]
     milestones: tuple[Milestone, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def held_out(self) -> bool:
@@ -70,6 +72,17 @@ def milestone_from(document: Mapping[str, str | None]) -> Milestone:
     """The onboarding step that a document of it tells of."""
     due, reached = document["due_on"], document["reached_on"]
     return Milestone(str(document["name"]), _day(due), _day(reached))
+
+
+def note_document(note: Note) -> dict[str, str | None]:
+    """A note as JSON has it, its day in ISO 8601."""
+    return {"feature": note.feature, "said": note.said, "author": note.author, "on": note.on.isoformat()}
+
+
+def note_from(document: Mapping[str, str | None]) -> Note:
+    """The note that a document of it tells of."""
+    on = date.fromisoformat(str(document["on"]))
+    return Note(str(document["feature"]), str(document["said"]), document["author"], on)
 
 
 def _day(text: str | None) -> date | None:

@@ -33,7 +33,7 @@ from sqlalchemy.engine import Engine, Row
 from features.catalogue import CATALOGUE, FAMILY_OF, UNITS
 from features.feature import Reason, is_known, sentence, spoken
 from features.segments import Segment
-from serving.brief import Brief, Evidence, milestone_document, milestone_from
+from serving.brief import Brief, Evidence, milestone_document, milestone_from, note_document, note_from
 from serving.score import Ahead, Driver, Score, driver_document
 from serving.scoring import Scoring
 
@@ -253,6 +253,7 @@ def _brief_rows(scoring: Scoring) -> list[dict[str, Any]]:
         kept = {name: said[name] for name in ("account_id", "name", "owner", "arr", "days_to_renewal", "health")}
         kept |= {"segment": asdict(brief.segment), "coverage": brief.coverage, "blind": list(brief.blind)}
         kept["milestones"] = [milestone_document(step) for step in brief.milestones]
+        kept["notes"] = [note_document(note) for note in brief.notes]
         known = {name: facts[name] for name in CATALOGUE if is_known(facts.get(name))}
         rows.append(
             {
@@ -314,4 +315,5 @@ def _brief(document: dict[str, Any], scores: tuple[Score, ...], as_of: date) -> 
         scores=scores,
         evidence=(),
         milestones=tuple(milestone_from(step) for step in document.get("milestones", ())),
+        notes=tuple(note_from(note) for note in document.get("notes", ())),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from itertools import accumulate
-from math import exp, log
+from math import log
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -16,7 +16,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from features.catalogue import CATALOGUE, FAMILY_OF
 from features.feature import Reason, Unit, spoken
+from features.odds import sigmoid
 from features.segments import SIZES
 from serving.brief import Brief
 from serving.drivers import acted_on
@@ -132,7 +134,7 @@ def additions(score: Score) -> list[tuple[Driver, float]]:
 
 def chance(log_odds: float) -> float:
     """The probability of log-odds."""
-    return 1 / (1 + exp(-log_odds)) if log_odds >= 0 else exp(log_odds) / (1 + exp(log_odds))
+    return float(sigmoid(log_odds))
 
 
 def spark(scores: Sequence[Score], outcome: str) -> Spark | None:
@@ -159,10 +161,15 @@ def advice(brief: Brief, playbooks: Playbooks) -> tuple[Advice, ...]:
     return tuple(Advice(playbooks[id], tuple(one.outcome for one in scores if id in one.playbooks)) for id in ids)
 
 
-def growth_waits(brief: Brief) -> bool:
-    """Whether an account that may grow is first to be kept (`serving/scoring.py` names no playbook for it then)."""
+def growth_waits(brief: Brief) -> str:
+    """Why an account that may grow gets no offer yet (`serving/scoring.py` withholds it); nothing where it may."""
     growth = brief.score("expansion")
-    return brief.kept_first and growth is not None and growth.tier != "low"
+    if growth is None or growth.tier == "low":
+        return ""
+    if brief.kept_first:
+        return "Churn risk is high: settle that first, growth follows value."
+    unused = any(row.feature == "no_first_value" and row.value == "yes" for row in brief.evidence)
+    return "No feature that bears the value has been used yet: growth follows value." if unused else ""
 
 
 def unscored(account_id: str, shelf: Shelf) -> str:
@@ -178,6 +185,11 @@ def spoken_name(name: str) -> str:
     return {"smb": "small business", "mid_market": "mid-market"}.get(name, name.replace("_", " "))
 
 
+def feature_label(name: str) -> str:
+    """What a feature of the catalogue is called."""
+    return CATALOGUE[name].label
+
+
 def _logit(probability: float) -> float:
     return log(probability / (1 - probability))
 
@@ -190,7 +202,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _SAID = (money, short_money, percent, odds, strength, renewal, age, calendar_day, account_url, first_reason, additions)
-_TEMPLATES.filters |= {function.__name__: function for function in (*_SAID, chance, spoken_name)}
+_TEMPLATES.filters |= {function.__name__: function for function in (*_SAID, chance, spoken_name, feature_label)}
 _TEMPLATES.globals |= {"little_data": LITTLE_DATA, "stale_days": STALE_DAYS, "context": Reason.CONTEXT}
 _TEMPLATES.globals |= {"sizes": SIZES, "tiers": TIERS, "outcomes": OUTCOMES, "sorts": SORTS}
 _TEMPLATES.globals |= {"width": SPARK_WIDTH, "height": SPARK_HEIGHT}
@@ -251,6 +263,7 @@ def page_routes(
             sparks={outcome: spark(past, outcome) for outcome in OUTCOMES},
             advice=advice(brief, playbooks),
             growth_waits=growth_waits(brief),
+            notes={name: [note for note in brief.notes if FAMILY_OF.get(note.feature) == name] for name in names},
             families={name: [row for row in brief.evidence if row.family == name] for name in names},
             days_old=(today() - brief.as_of).days,
         )

@@ -13,20 +13,17 @@ from typing import Annotated, Literal, get_args
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from features.feature import Reason
-from features.segments import SIZES, STAGES, VALUE_TIERS, Segment
+from features.segments import MOTIONS, SIZES, STAGES, VALUE_TIERS, Motion, Segment, Size, Stage
 
 Outcome = Literal["churn", "contraction", "expansion"]
-Size = Literal["smb", "mid_market", "enterprise"]
 Tier = Literal["high", "medium", "low"]
-Motion = Literal["tech_touch", "pooled", "high_touch"]
-Stage = Literal["onboarding", "adoption", "maturity", "expansion"]
 Owner = Literal["CSM", "AE", "AM", "SE", "Support", "CS Ops", "Product", "Marketing", "Exec"]
 Text = Annotated[str, Field(min_length=3, strict=True)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Flag = Annotated[bool, Field(strict=True)]
 
 REASONS = tuple(reason for reason in Reason if reason is not Reason.CONTEXT)
-OUTCOMES, TIERS, MOTIONS = get_args(Outcome), get_args(Tier), get_args(Motion)
+OUTCOMES, TIERS = get_args(Outcome), get_args(Tier)
 SHOWN = 3
 SHIPPED = Path(__file__).with_name("playbooks.toml")
 

@@ -5,7 +5,7 @@ so a probability for them would be no frequency; the book counts them and says s
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,6 +15,8 @@ from features.catalogue import FAMILIES
 from features.cohort import CohortError, attributes, paying
 from features.feature import is_known
 from features.milestones import Milestone, milestones
+from features.notes import notes
+from features.odds import sigmoid
 from features.segments import number_of, segment_of
 from features.snapshot import Progress, coverage, snapshot
 from features.warehouse import Warehouse
@@ -88,7 +90,7 @@ def score(
     table = snapshot(warehouse, spine, progress=progress)
     named = attributes(warehouse, as_of)
     names = dict(zip(named["account_id"], zip(named["name"], named["owner"], strict=True), strict=True))
-    steps = milestones(warehouse, as_of)
+    steps, behind = milestones(warehouse, as_of), notes(warehouse, as_of)
     shares = coverage(table).to_list()
     said = [model.answers(model.encoding.matrix(table)) for model in models]
     churn = next((model for model in models if model.outcome == "churn"), None)
@@ -104,7 +106,8 @@ def score(
         if held is not None and held.holds(str(facts["account_id"])):
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
         done = steps.get(str(facts["account_id"]), ())
-        briefs.append(_brief(facts, scores, names, as_of, shares[number], done, churn))
+        brief = _brief(facts, scores, names, as_of, shares[number], done, churn)
+        briefs.append(replace(brief, notes=behind.get(brief.account_id, ())))
     return Scoring(
         as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()), tuple(models)
     )
@@ -176,7 +179,7 @@ def _at(days: int, own: Score, model: Model, base: float, shares: Floats, row: d
 
 
 def _said(model: Model, days: int, log_odds: float, row: dict[str, object]) -> Ahead:
-    return Ahead(1 / (1 + math.exp(-log_odds)), *model.interval(log_odds, row.get("segment"), days))
+    return Ahead(float(sigmoid(log_odds)), *model.interval(log_odds, row.get("segment"), days))
 
 
 def _at_stake(model: Model, probability: float, arr: float) -> float:
@@ -210,10 +213,18 @@ def _brief(
         evidence=(),
         milestones=steps if any(step.reached_on is None for step in steps) else (),
     )
-    if brief.kept_first:
-        waiting = (replace(one, playbooks=()) if one.outcome == "expansion" else one for one in scores)
-        brief = replace(brief, scores=tuple(waiting))
-    return brief
+    return value_first(brief, row)
+
+
+def value_first(brief: Brief, row: Mapping[str, object]) -> Brief:
+    """The brief without an offer to grow where churn is likely, or no feature that bears the value was used yet.
+
+    2026-11-27: growth follows value; an account that has drawn none from what it pays for is not asked to pay for more.
+    """
+    if not brief.kept_first and not number_of(row, "no_first_value"):
+        return brief
+    waiting = (replace(one, playbooks=()) if one.outcome == "expansion" else one for one in brief.scores)
+    return replace(brief, scores=tuple(waiting))
 
 
 def blind_families(row: dict[str, object]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import sqrt
+from statistics import median
 from typing import Any, TypeAlias
 
 from features.catalogue import CATALOGUE
@@ -157,6 +158,8 @@ def aggregated(node: Measure, rows: list[Row]) -> Value:
             return round(float(sum(values)) + HAIR, DIGITS) if values else None
         case "mean":
             return round(sum(values) / len(values) + HAIR, DIGITS) if values else None
+        case "median":
+            return round(median(values) + HAIR, DIGITS) if values else None
         case "distinct":
             return len(set(values))
         case "smallest":

@@ -177,6 +177,16 @@ def renews_age(term: Row, _: list[Row]) -> int | None:
     return ends
 
 
+def turns(term: Row, _: list[Row]) -> int:
+    """How often a term has run to its end, its own or that of a turn, before it stopped."""
+    ends, length, count = term["ends_age"], 0, 0
+    while ends is not None and ends >= max(term["ended_age"] or 0, 0):
+        count += 1
+        length = term["starts_age"] - term["ends_age"]
+        ends = ends - length if term["auto_renew"] and length > 0 else None
+    return count
+
+
 def follows(term: Row, terms: list[Row]) -> bool | None:
     """Whether a paid term ahead begins within 30 days of the next end of a running one of the same product."""
     if term["starts_age"] >= 0 or not term["arr"] > 0:
@@ -192,6 +202,12 @@ def is_open(ticket: Row, _: list[Row]) -> bool:
     return solved is None or (again is not None and again < solved)
 
 
+def waited(ticket: Row, _: list[Row]) -> float:
+    """How long a ticket waited for a response: until it came, else until it was solved, else until now."""
+    came = (ticket["first_response_at_after"], ticket["resolved_at_after"], float(ticket["event_age"]))
+    return next(one for one in came if one is not None)
+
+
 def quota(use: Row, entitlements: list[Row]) -> float | None:
     """How much of the feature may be used in a month, by what was said last."""
     same = [one for one in entitlements if one["feature"] == use["feature"] and current(one, entitlements)]
@@ -204,7 +220,8 @@ def strength(signal: Row, _: list[Row]) -> float | None:
     if not re.fullmatch(r"[0-9]*[.,]?[0-9]+([eE][-+]?[0-9]+)?", text):
         return None
     number = float(text.replace(",", "."))
-    return number / 100 if "%" in signal["value"] or number > 1 else number
+    share = number / 100 if "%" in signal["value"] or number > 1 else number
+    return share if share <= 1 else None
 
 
 def current(entitlement: Row, entitlements: list[Row]) -> bool:
@@ -219,8 +236,9 @@ def entitled(use: Row, entitlements: list[Row]) -> bool | None:
 
 
 def critical(use: Row, entitlements: list[Row]) -> bool | None:
-    """Whether the feature is one that bears the account's value; null where nobody says so."""
-    return any(one["feature"] == use["feature"] and one["critical"] for one in entitlements) or None
+    """Whether the feature bears the account's value by what was said last; null where nobody says so."""
+    same = [one for one in entitlements if one["feature"] == use["feature"] and current(one, entitlements)]
+    return any(one["critical"] for one in same) or None
 
 
 def paid_age(_: Row, terms: list[Row]) -> int | None:
@@ -255,6 +273,7 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "first": Told(first, "subscriptions"),
         "renews_age": Told(renews_age, "subscriptions", own=("ends_on",)),
         "follows": Told(follows, "subscriptions", own=("ends_on",)),
+        "turns": Told(turns, "subscriptions", own=("ends_on",)),
     },
     "tickets": {
         "open": Told(is_open, "tickets", own=("resolved_at",)),
@@ -262,6 +281,7 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "first_response_at_after": Told(
             lambda row, _: row["first_response_at_after"], "tickets", own=("first_response_at",)
         ),
+        "waited": Told(waited, "tickets", own=("first_response_at",)),
     },
     "entitlements": {"current": Told(current, "entitlements", own=("feature",))},
     "signals": {"strength": Told(strength, "signals", own=("value",))},
@@ -272,6 +292,7 @@ TOLD: Mapping[str, Mapping[str, Told]] = {
         "paid_age": Told(paid_age, "subscriptions"),
     },
     "surveys": {
+        "theirs": Told(lambda row, _: row["kind"] != "pulse", "surveys"),
         "role": Told(role, "contacts", own=("contact_id",), reads=("role",)),
         "paid_age": Told(paid_age, "subscriptions"),
     },

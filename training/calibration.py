@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.odds import sigmoid
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 Doubt: TypeAlias = tuple[float, float, float]
 
@@ -89,12 +91,7 @@ class Line:
         scatters about that rate by chance as well (`Coverage`).
         """
         off = Z * self.error(log_odds, segment, horizon_days)
-        return 1 / (1 + math.exp(off - log_odds)), 1 / (1 + math.exp(-off - log_odds))
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """Log-odds to probability."""
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
+        return float(sigmoid(log_odds - off)), float(sigmoid(log_odds + off))
 
 
 def calibrated(raw: Floats, happened: Floats) -> Line:

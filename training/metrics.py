@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from training.calibration import Floats, sigmoid
+from features.odds import sigmoid
+from training.calibration import Floats
 
 CAPACITY = 0.10
 """The share of accounts that CSMs can look after in a period; precision, lift and ARR captured are read there."""

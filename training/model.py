@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from features.feature import Reason
+from features.odds import sigmoid
 from training.booster import BoosterError, Params, fit_booster, log_odds_of, read_booster
-from training.calibration import Floats, Line, sigmoid
+from training.calibration import Floats, Line
 from training.encoding import Encoding, Matrix, encoding
 from training.horizons import AHEAD, RENEWAL, Start, asked, between, days_left, lessons, to_renewal
 from training.standing import Standing, newest

@@ -9,8 +9,8 @@ import numpy as np
 
 from features.catalogue import CATALOGUE
 from features.feature import Reason
+from features.odds import sigmoid
 from training.backtest import HEALTH, LOGISTIC, SERVED, Backtest
-from training.calibration import sigmoid
 from training.dataset import Dataset
 from training.lead import early
 from training.metrics import CAPACITY, bins

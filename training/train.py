@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import CATALOGUE
+from features.odds import sigmoid
 from features.snapshot import Progress
 from features.warehouse import Warehouse
 from training.backtest import SERVED, Backtest, NotEnough, backtest
 from training.booster import Params
-from training.calibration import sigmoid
 from training.card import Making, card_files
 from training.challenge import HAPPENED, SAMPLE, TOLD, as_file, sampled
 from training.dataset import Dataset, DatasetError, dataset, told_of_history

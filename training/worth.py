@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.odds import sigmoid
 from training.encoding import Matrix
 from training.metrics import Metrics, in_top, last_of_equals, metrics
 
@@ -49,7 +50,7 @@ def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]
     `rows` are those of a backtest, `column` the log-odds judged.
     """
     happened, scores, arr = (rows[name].to_numpy(dtype=np.float64) for name in ("happened", column, "arr"))
-    promised = 1 / (1 + np.exp(-scores))
+    promised = sigmoid(scores)
     ranking = Ranking(happened, scores)
     lost = np.logaddexp(0.0, scores) - happened * scores
     missed = (promised - happened) ** 2

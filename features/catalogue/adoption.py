@@ -2,13 +2,32 @@
 
 from ibis import _
 
+from features.catalogue.usage import NAMED
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, either, last, of, peak, settled, slope, surprise, total
+from features.measure import (
+    between,
+    change,
+    count,
+    distinct,
+    either,
+    last,
+    named,
+    of,
+    only_if,
+    peak,
+    settled,
+    slope,
+    surprise,
+    total,
+)
 
 _NAME = _.feature.lower()
 _INTEGRATION = (
     _NAME.contains("integration") | _NAME.contains("webhook") | _NAME.contains("connector") | _NAME.startswith("api")
 )
+
+_NAMES = named(_.feature, last(28), NAMED) > -1
+"""Whether it is known which features were used."""
 
 _WITH_A_SEASON = 448 + 90
 """Paid days from which on the weeks a year ago speak of a season, not of an account that was still finding its feet."""
@@ -17,42 +36,42 @@ FEATURES = (
     Feature(
         name="features_28d",
         source="usage",
-        measure=distinct(_.feature, last(28)),
+        measure=named(_.feature, last(28), NAMED),
         label="Features used in four weeks",
         words="{features_28d} {features_28d:feature was|different features were} used in the last four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="features_84d_before",
         source="usage",
-        measure=distinct(_.feature, between(28, 112)),
+        measure=named(_.feature, between(28, 112), NAMED),
         label="Features used in the twelve weeks before",
         words="{features_84d_before} {features_84d_before:feature was|different features were} used in the twelve "
         "weeks before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="features_dropped",
         source="usage",
-        measure=distinct(_.feature, last(112)) - distinct(_.feature, last(28)),
+        measure=named(_.feature, NAMED) - either(distinct(_.feature, last(28)), 0),
         label="Features no longer used",
         words="{features_dropped} {features_dropped:feature|features} in use in the 12 weeks before the last four "
         "{features_dropped:was|were} not used in those",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="breadth_28d",
         source="usage",
-        measure=either(distinct(_.feature, last(28), where=_.entitled), 0) / of("entitled_features"),
+        measure=only_if(_NAMES, either(distinct(_.feature, last(28), where=_.entitled), 0)) / of("entitled_features"),
         label="Share of entitled features used",
         words="{breadth_28d} of the features paid for were used in the last four weeks",
         unit=Unit.PERCENT,
@@ -63,26 +82,29 @@ FEATURES = (
     Feature(
         name="critical_events_28d",
         source="usage",
-        measure=total(_.quantity, last(28), where=_.critical),
+        measure=only_if(_NAMES, either(total(_.quantity, last(28), where=_.critical), 0)),
         label="Use of value-bearing features in four weeks",
         words="The features that bear the value were used {critical_events_28d} {critical_events_28d:time|times} "
         "in four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="critical_events_84d_before",
         source="usage",
-        measure=total(_.quantity, between(28, 112), where=_.critical) / 3,
+        measure=only_if(
+            named(_.feature, between(28, 112), NAMED) > -1,
+            either(total(_.quantity, between(28, 112), where=_.critical), 0) / 3,
+        ),
         label="Use of value-bearing features per four weeks, in the twelve weeks before",
         words="The features that bear the value were used {critical_events_84d_before} "
         "{critical_events_84d_before:time|times} per four weeks before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="critical_events_change_16w",
@@ -111,14 +133,19 @@ FEATURES = (
     Feature(
         name="critical_features_stopped",
         source="usage",
-        measure=distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical),
+        measure=only_if(
+            _NAMES,
+            either(
+                distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical), 0
+            ),
+        ),
         label="Value-bearing features no longer used",
         words="{critical_features_stopped} of the features that bear the value "
         "{critical_features_stopped:is|are} no longer used",
         unit=Unit.COUNT,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="arr_per_critical_event",
@@ -208,7 +235,7 @@ FEATURES = (
     Feature(
         name="integration_share_28d",
         source="usage",
-        measure=total(_.quantity, last(28), where=_INTEGRATION) / of("events_28d"),
+        measure=only_if(_NAMES, total(_.quantity, last(28), where=_INTEGRATION)) / of("events_28d"),
         label="Share of use that comes through integrations, webhooks, connectors or the API",
         words="{integration_share_28d} of all use came through integrations or the API in four weeks",
         unit=Unit.PERCENT,
@@ -280,7 +307,7 @@ FEATURES = (
     Feature(
         name="critical_breadth_28d",
         source="usage",
-        measure=either(distinct(_.feature, last(28), where=_.critical), 0) / of("critical_features"),
+        measure=only_if(_NAMES, either(distinct(_.feature, last(28), where=_.critical), 0)) / of("critical_features"),
         label="Share of the value-bearing features in use",
         words="{critical_breadth_28d} of the features that bear the value were used in the last four weeks",
         unit=Unit.PERCENT,

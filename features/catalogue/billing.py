@@ -5,6 +5,7 @@ from ibis import _
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import count, either, largest, last, latest, of, total
 
+_OVERAGE = _.kind == "overage"
 _UNPAID = _.paid_age.isnull() & (_.kind.isnull() | (_.kind != "credit"))
 
 FEATURES = (
@@ -23,7 +24,7 @@ FEATURES = (
     Feature(
         name="failed_payments_180d",
         source="invoices",
-        measure=count(last(180), where=_.failed_age.notnull()),
+        measure=count(where=_.failed_age <= 180),
         label="Failed payments in 180 days",
         words="{failed_payments_180d} {failed_payments_180d:payment|payments} failed in 180 days",
         unit=Unit.COUNT,
@@ -45,7 +46,7 @@ FEATURES = (
     Feature(
         name="overages_180d",
         source="invoices",
-        measure=count(last(180), where=_.kind == "overage"),
+        measure=count(last(180), where=_OVERAGE),
         label="Overage bills in 180 days",
         words="{overages_180d} overage {overages_180d:bill|bills} in 180 days",
         unit=Unit.COUNT,
@@ -91,7 +92,7 @@ FEATURES = (
     Feature(
         name="overage_share_365d",
         source="invoices",
-        measure=either(total(_.amount, last(365), where=_.kind == "overage"), 0) / of("arr"),
+        measure=either(total(_.amount, last(365), where=_OVERAGE), 0) / of("arr"),
         label="Overage bills of a year against ARR",
         words="Overage bills of the last year come to {overage_share_365d} of ARR",
         unit=Unit.PERCENT,

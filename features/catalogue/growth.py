@@ -2,8 +2,9 @@
 
 from ibis import _
 
+from features.catalogue.usage import NAMED
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, distinct, either, last, mean, of, only_if, peak, settled, stated
+from features.measure import between, count, distinct, either, last, mean, named, of, only_if, peak, settled, stated
 
 FEATURES = (
     Feature(
@@ -43,29 +44,29 @@ FEATURES = (
     Feature(
         name="teams_28d",
         source="usage",
-        measure=distinct(_.team, last(28)),
+        measure=named(_.team, last(28), NAMED),
         label="Teams active in four weeks",
         words="{teams_28d} {teams_28d:team|teams} used the product in the last four weeks",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="teams_84d_before",
         source="usage",
-        measure=distinct(_.team, between(28, 112)),
+        measure=named(_.team, between(28, 112), NAMED),
         label="Teams active in the twelve weeks before",
         words="{teams_84d_before} {teams_84d_before:team|teams} used the product in the twelve weeks before",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="new_teams",
         source="usage",
-        measure=settled(112, either(distinct(_.team, last(112)) - distinct(_.team, between(28, 112)), 0)),
+        measure=settled(112, named(_.team, NAMED) - either(distinct(_.team, between(28, 112)), 0)),
         label="New teams: in the last four weeks, and not in the twelve before",
         words="{new_teams} {new_teams:team|teams} used the product in the last four weeks and not in the twelve before",
         unit=Unit.COUNT,
@@ -131,7 +132,7 @@ FEATURES = (
     Feature(
         name="critical_features",
         source="entitlements",
-        measure=distinct(_.feature, where=_.critical),
+        measure=distinct(_.feature, where=_.current & _.critical),
         label="Value-bearing features paid for",
         words="{critical_features} of the features paid for {critical_features:bears|bear} the value",
         unit=Unit.COUNT,
@@ -142,7 +143,10 @@ FEATURES = (
     Feature(
         name="features_undiscovered",
         source="usage",
-        measure=of("entitled_features") - either(distinct(_.feature, last(90), where=_.entitled), 0),
+        measure=only_if(
+            named(_.feature, last(90), NAMED) > -1,
+            of("entitled_features") - either(distinct(_.feature, last(90), where=_.entitled), 0),
+        ),
         label="Features paid for but not used in 90 days",
         words="{features_undiscovered} of the features paid for {features_undiscovered:was|were} not used in 90 days",
         unit=Unit.COUNT,

@@ -13,7 +13,7 @@ FEATURES = (
         source="subscriptions",
         measure=largest(_.starts_age, where=(_.arr > 0) & (_.starts_age >= 0)),
         label="Days since the first paid day",
-        words="They have paid for {tenure_days}",
+        words="Their first paid day was {tenure_days} ago",
         unit=Unit.DAYS,
         healthy=Healthy.NONE,
         reason=Reason.CONTEXT,
@@ -66,7 +66,7 @@ FEATURES = (
     Feature(
         name="prices_so_far",
         source="subscriptions",
-        measure=distinct(_.arr, where=_.starts_age >= 0),
+        measure=distinct(_.arr, where=(_.starts_age >= 0) & (_.arr > 0)),
         label="Prices so far",
         words="They have paid {prices_so_far} {prices_so_far:price|different prices} so far",
         unit=Unit.COUNT,
@@ -176,8 +176,8 @@ FEATURES = (
     Feature(
         name="renewals_so_far",
         source="subscriptions",
-        measure=count(where=(_.arr > 0) & (_.ends_age >= 0) & (_.ended_age.isnull() | (_.ended_age <= _.ends_age))),
-        label="Terms that ran to their end so far",
+        measure=total(_.turns, where=_.arr > 0),
+        label="Terms that ran to their end so far, each turn of one that renews by itself among them",
         words="{renewals_so_far} paid {renewals_so_far:term has|terms have} run to the end so far",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,

@@ -29,12 +29,12 @@ many are called."""
 def _features() -> Iterator[Feature]:
     for intent, verb, what, healthy, reason in _SAID:
         for source, text, called, days, span, of, nouns in _WHERE:
-            name = f"{intent}_{called}_{days}d"
+            name, stated = f"{intent}_{called}_{days}d", getattr(_, f"{text}_{intent}")
             (one, many), (speaks, speak) = nouns.split("|"), verb.split("|")
             yield Feature(
                 name=name,
                 source=source,
-                measure=count(last(days), where=getattr(_, f"{text}_{intent}")),
+                measure=count(last(days), where=stated & _.theirs if source == "surveys" else stated),
                 label=f"{(of + many).capitalize()} that {speak} {what}, in {span}",
                 words=f"{{{name}}} {of}{{{name}:{one} {speaks}|{many} {speak}}} {what} in {span}",
                 unit=Unit.COUNT,

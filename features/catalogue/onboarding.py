@@ -2,8 +2,9 @@
 
 from ibis import _
 
+from features.catalogue.usage import NAMED
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import count, distinct, either, largest, last, of, only_if, smallest
+from features.measure import count, distinct, either, largest, last, named, of, only_if, smallest
 
 _FROM_START = _.event_age <= _.paid_age
 _EARLY = _FROM_START & (_.event_age > _.paid_age - 90)
@@ -94,7 +95,7 @@ FEATURES = (
         name="no_first_value",
         source="usage",
         measure=only_if(
-            (of("tenure_days") < 366) * (of("critical_features") > 0),
+            (of("tenure_days") < 366) * (of("critical_features") > 0) * (named(_.feature, last(28), NAMED) > -1),
             either(largest(_.event_age, last(365), where=_FROM_START & _.critical) * 0, 1),  # 1 where there is none
         ),
         label="No first value yet (accounts of up to a year)",

@@ -3,16 +3,30 @@
 from ibis import _
 
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, change, count, distinct, either, largest, last, mean, of, settled, smallest
+from features.measure import (
+    between,
+    change,
+    count,
+    distinct,
+    either,
+    largest,
+    last,
+    median,
+    named,
+    of,
+    settled,
+    smallest,
+)
 
 _HERE = _.left_age.isnull()
 _SILENT_FOR = _.met_age.fill_null(_.event_age)
 """How long the person has neither answered nor come: since then, or since he or she is known."""
-_LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
+LEADS = _.role.isin(["champion", "sponsor", "decision_maker"])
+_REVIEW = _.kind.isin(["qbr", "ebr"])
 _TECH_TOUCH = _.kind.isin(["nudge", "email", "webinar"])
 _TITLE = _.title.lower()
 _EXECUTIVE = _TITLE.re_search(
-    "(^|[^a-z])(c[a-z]o|chief|(vice.)?president|[es]?vp|head of|director)([^a-z]|$)"
+    "(^|[^a-z])(c[a-z]o|ciso|chro|chief|(vice.)?president|[es]?vp|head of|director)([^a-z]|$)"
 ) & ~_TITLE.contains("assistant")
 
 FEATURES = (
@@ -52,7 +66,7 @@ FEATURES = (
     Feature(
         name="leads_left_180d",
         source="contacts",
-        measure=count(where=_LEADS & (_.left_age <= 180)),
+        measure=count(where=LEADS & (_.left_age <= 180)),
         label="Champions, sponsors and deciders who left in 180 days",
         words="{leads_left_180d} of the champions, sponsors and deciders left in 180 days",
         unit=Unit.COUNT,
@@ -63,7 +77,7 @@ FEATURES = (
     Feature(
         name="leads_joined_180d",
         source="contacts",
-        measure=count(last(180), where=_LEADS),
+        measure=count(last(180), where=LEADS),
         label="Champions, sponsors and deciders who joined in 180 days",
         words="{leads_joined_180d} new "
         "{leads_joined_180d:champion, sponsor or decider|champions, sponsors or deciders} joined in 180 days",
@@ -119,13 +133,13 @@ FEATURES = (
     Feature(
         name="people_met_180d",
         source="touchpoints",
-        measure=distinct(_.contact_id, last(180), where=_.two_way | _.attended),
+        measure=named(_.contact_id, last(180), where=_.two_way | _.attended),
         label="People in touch in 180 days",
         words="We were in touch with {people_met_180d} {people_met_180d:person|people} in 180 days",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,
         reason=Reason.CHAMPION_TURNOVER,
-        empty=0,
+        empty=None,
     ),
     Feature(
         name="roles_met_180d",
@@ -141,7 +155,7 @@ FEATURES = (
     Feature(
         name="reviews_missed_365d",
         source="touchpoints",
-        measure=count(last(365), where=_.kind.isin(["qbr", "ebr"]) & ~_.attended),
+        measure=count(last(365), where=_REVIEW & ~_.attended),
         label="Business reviews missed in a year",
         words="{reviews_missed_365d} business {reviews_missed_365d:review was|reviews were} missed in a year",
         unit=Unit.COUNT,
@@ -152,7 +166,7 @@ FEATURES = (
     Feature(
         name="reviews_attended_365d",
         source="touchpoints",
-        measure=count(last(365), where=_.kind.isin(["qbr", "ebr"]) & _.attended),
+        measure=count(last(365), where=_REVIEW & _.attended),
         label="Business reviews attended in a year",
         words="{reviews_attended_365d} business {reviews_attended_365d:review was|reviews were} attended in a year",
         unit=Unit.COUNT,
@@ -265,7 +279,8 @@ FEATURES = (
     Feature(
         name="tech_touch_response_180d",
         source="touchpoints",
-        measure=count(last(180), where=_TECH_TOUCH & (_.two_way | _.attended)) / count(last(180), where=_TECH_TOUCH),
+        measure=count(last(180), where=_TECH_TOUCH & (_.two_way | _.attended))
+        / count(last(180), where=_TECH_TOUCH & (_.two_way.notnull() | _.attended.notnull())),
         label="Response to nudges, emails and webinars in 180 days",
         words="They responded to {tech_touch_response_180d} of the nudges, emails and webinars of the last 180 days",
         unit=Unit.PERCENT,
@@ -311,9 +326,9 @@ FEATURES = (
     Feature(
         name="contact_age_days",
         source="contacts",
-        measure=mean(_.verified_age.fill_null(_.event_age), where=_HERE),
-        label="Mean days since contacts were verified, or else added",
-        words="What is known of their contacts is {contact_age_days} old on average",
+        measure=median(_.verified_age.fill_null(_.event_age), where=_HERE),
+        label="Median days since contacts were verified, or else added",
+        words="What is known of half of their contacts is {contact_age_days} old or older",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,
         reason=Reason.CHAMPION_TURNOVER,

@@ -2,11 +2,16 @@
 
 from ibis import _
 
+from features.catalogue.relationship import LEADS
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import between, count, last, latest, mean, of
+from features.sentiment import NEUTRAL
 
-_NPS = _.kind == "nps"
+_NPS, _CSAT, _PULSE = _.kind == "nps", _.kind == "csat", _.kind == "pulse"
 _ANSWERED = _.answered_age.notnull()
+"""2026-11-27: an answer without a date is none, as SOURCES has it. Whoever counted it otherwise would let what nobody
+says when it was learnt speak of the past; the audit tells how many there are."""
+_TONES = f"unhappy|friendly|neutral|{NEUTRAL}"
 
 FEATURES = (
     Feature(
@@ -45,7 +50,7 @@ FEATURES = (
     Feature(
         name="csat_last",
         source="surveys",
-        measure=latest(_.score, where=(_.kind == "csat") & _.score.notnull(), by=_.answered_age),
+        measure=latest(_.score, where=_CSAT & _.score.notnull(), by=_.answered_age),
         label="Last CSAT answer",
         words="The last CSAT answer was {csat_last}",
         unit=Unit.SCORE,
@@ -56,8 +61,7 @@ FEATURES = (
     Feature(
         name="csat_change_90d",
         source="surveys",
-        measure=mean(_.score, last(90), where=_.kind == "csat")
-        - mean(_.score, between(90, 365), where=_.kind == "csat"),
+        measure=mean(_.score, last(90), where=_CSAT) - mean(_.score, between(90, 365), where=_CSAT),
         label="CSAT of the last 90 days against the rest of the year",
         words="CSAT answers of the last 90 days lie {csat_change_90d:# below|# above|level with} those of the months "
         "before",
@@ -69,7 +73,7 @@ FEATURES = (
     Feature(
         name="pulse_last",
         source="surveys",
-        measure=latest(_.score, where=(_.kind == "pulse") & _.score.notnull(), by=_.answered_age),
+        measure=latest(_.score, where=_PULSE & _.score.notnull(), by=_.answered_age),
         label="The CSM's own rating",
         words="The CSM last rated the account {pulse_last}",
         unit=Unit.SCORE,
@@ -80,7 +84,7 @@ FEATURES = (
     Feature(
         name="surveys_unanswered_180d",
         source="surveys",
-        measure=count(between(14, 180), where=~_ANSWERED & (_.kind != "pulse")),
+        measure=count(between(14, 180), where=~_ANSWERED & _.theirs),
         label="Surveys without an answer in 180 days, the last two weeks' aside",
         words="{surveys_unanswered_180d} {surveys_unanswered_180d:survey|surveys} of the last 180 days, those of the "
         "last two weeks aside, got no answer",
@@ -92,7 +96,7 @@ FEATURES = (
     Feature(
         name="surveys_answered_180d",
         source="surveys",
-        measure=count(last(180), where=_ANSWERED & (_.kind != "pulse")),
+        measure=count(last(180), where=_ANSWERED & _.theirs),
         label="Surveys answered in 180 days",
         words="{surveys_answered_180d} {surveys_answered_180d:survey was|surveys were} answered in 180 days",
         unit=Unit.COUNT,
@@ -114,9 +118,9 @@ FEATURES = (
     Feature(
         name="comment_mood_365d",
         source="surveys",
-        measure=mean(_.comment_sentiment, last(365)),
+        measure=mean(_.comment_sentiment, last(365), where=_.theirs),
         label="Mood of survey comments in a year, -1 to 1",
-        words="Survey comments of the last year are {comment_mood_365d:unhappy|friendly|neutral} in tone: "
+        words=f"Survey comments of the last year are {{comment_mood_365d:{_TONES}}} in tone: "
         "{comment_mood_365d} on a scale from -1 to 1",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
@@ -128,8 +132,8 @@ FEATURES = (
         source="tickets",
         measure=mean(_.text_sentiment, last(90)),
         label="Mood of tickets in 90 days, -1 to 1",
-        words="Tickets of the last 90 days are {ticket_mood_90d:unhappy|friendly|neutral} in tone: {ticket_mood_90d} "
-        "on a scale from -1 to 1",
+        words=f"Tickets of the last 90 days are {{ticket_mood_90d:{_TONES}}} in tone: "
+        "{ticket_mood_90d} on a scale from -1 to 1",
         unit=Unit.SCORE,
         healthy=Healthy.HIGH,
         reason=Reason.PRODUCT_ISSUE,
@@ -150,7 +154,7 @@ FEATURES = (
     Feature(
         name="nps_gap_365d",
         source="surveys",
-        measure=mean(_.score, last(365), where=_NPS & _.role.isin(["champion", "sponsor", "decision_maker"]))
+        measure=mean(_.score, last(365), where=_NPS & LEADS)
         - mean(_.score, last(365), where=_NPS & _.role.isin(["admin", "user"])),
         label="NPS of champions, sponsors and deciders against that of users and admins, in a year",
         words="Champions, sponsors and deciders score {nps_gap_365d:# below|# above|the same as} users and admins in "
@@ -163,8 +167,7 @@ FEATURES = (
     Feature(
         name="pulse_change_90d",
         source="surveys",
-        measure=mean(_.score, last(90), where=_.kind == "pulse")
-        - mean(_.score, between(90, 365), where=_.kind == "pulse"),
+        measure=mean(_.score, last(90), where=_PULSE) - mean(_.score, between(90, 365), where=_PULSE),
         label="The CSM's own rating of the last 90 days against the rest of the year",
         words="The CSM's own rating lies {pulse_change_90d:# below|# above|level with} that of the months before",
         unit=Unit.SCORE,

@@ -166,7 +166,7 @@ FEATURES = (
     Feature(
         name="security_tickets_180d",
         source="tickets",
-        measure=count(last(180), where=_.category.isin(["security", "compliance"])),
+        measure=count(last(180), where=_.category.lower().isin(["security", "compliance"])),
         label="Security or compliance tickets in 180 days",
         words="{security_tickets_180d} {security_tickets_180d:ticket|tickets} on security or compliance in 180 days",
         unit=Unit.COUNT,
@@ -177,8 +177,8 @@ FEATURES = (
     Feature(
         name="first_response_days_90d",
         source="tickets",
-        measure=mean(_.first_response_at_after.fill_null(_.event_age), last(90)),
-        label="Days to the first response, or until today without one",
+        measure=mean(_.waited, last(90)),
+        label="Days to the first response, or without one until solved, or until today",
         words="Tickets of the last 90 days have waited {first_response_days_90d} for a first response on average",
         unit=Unit.DAYS,
         healthy=Healthy.LOW,

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.simulation.clock import NEVER, Floats, Ints, Streams, add_months, sigmoid
+from features.odds import sigmoid
+from features.simulation.clock import NEVER, Floats, Ints, Streams, add_months
 from features.simulation.journal import Journal
 from features.simulation.roster import Roster
 from features.simulation.usage import Usage

@@ -108,9 +108,3 @@ def working_moments(rng: np.random.Generator, opens: float, since: Floats, until
     low, high = np.maximum(since, opens), np.minimum(until, opens + 7)
     spare = low + rng.random(since.size) * np.maximum(high - low, 0) * 0.98
     return np.where((moment >= low) & (moment < high), moment, spare)
-
-
-def sigmoid(x: Floats) -> Floats:
-    """The logistic function."""
-    out: Floats = 1.0 / (1.0 + np.exp(-np.clip(x, -40, 40)))
-    return out

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.simulation.clock import NEVER, Floats, Ints, Streams, add_months, sigmoid
+from features.odds import sigmoid
+from features.simulation.clock import NEVER, Floats, Ints, Streams, add_months
 from features.simulation.contracts import Contracts
 from features.simulation.decisions import Choices, Decisions
 from features.simulation.journal import Journal

@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from features.simulation.clock import NEVER, Bools, Floats, Ints, Streams, add_months, sigmoid
+from features.odds import sigmoid
+from features.simulation.clock import NEVER, Bools, Floats, Ints, Streams, add_months
 from features.simulation.contracts import Contracts
 from features.simulation.roster import Roster
 from features.simulation.week import Week

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.simulation.clock import Floats, Ints, Streams, season, sigmoid
+from features.odds import sigmoid
+from features.simulation.clock import Floats, Ints, Streams, season
 from features.simulation.journal import Journal
 from features.simulation.layout import TOUCHES
 from features.simulation.people import People

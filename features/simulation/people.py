@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from features.simulation.clock import Floats, Ints, Streams, sigmoid
+from features.odds import sigmoid
+from features.simulation.clock import Floats, Ints, Streams
 from features.simulation.journal import Journal
 from features.simulation.layout import ROLES
 from features.simulation.roster import Roster

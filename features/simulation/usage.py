@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from features.simulation.clock import Floats, Ints, Streams, season, sigmoid, working_moments
+from features.odds import sigmoid
+from features.simulation.clock import Floats, Ints, Streams, season, working_moments
 from features.simulation.journal import Journal
 from features.simulation.layout import FEATURES
 from features.simulation.roster import Roster

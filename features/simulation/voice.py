@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.simulation.clock import NEVER, Floats, Ints, Streams, sigmoid
+from features.odds import sigmoid
+from features.simulation.clock import NEVER, Floats, Ints, Streams
 from features.simulation.journal import Journal
 from features.simulation.layout import SURVEY_KINDS
 from features.simulation.people import People

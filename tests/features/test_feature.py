@@ -129,6 +129,21 @@ def test_null_and_not_a_number_are_both_unknown() -> None:
             {"events_84d_before": 4 / 3},
             "1.3 product events per four weeks in the twelve weeks before",
         ),
+        (
+            "ticket_mood_90d",
+            {"ticket_mood_90d": -0.2},
+            "Tickets of the last 90 days are neutral in tone: -0.2 on a scale from -1 to 1",
+        ),
+        (
+            "comment_mood_365d",
+            {"comment_mood_365d": 0.1},
+            "Survey comments of the last year are neutral in tone: 0.1 on a scale from -1 to 1",
+        ),
+        (
+            "comment_mood_365d",
+            {"comment_mood_365d": -0.3},
+            "Survey comments of the last year are unhappy in tone: -0.3 on a scale from -1 to 1",
+        ),
         ("unpaid_days", {"unpaid_days": 1.0}, "The oldest unpaid invoice is 1 day overdue"),
         ("unpaid_days", {"unpaid_days": None}, "Days the oldest unpaid invoice is overdue: not known"),
         ("unpaid_days", {}, "Days the oldest unpaid invoice is overdue: not known"),

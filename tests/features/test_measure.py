@@ -16,6 +16,7 @@ from features.measure import (
     last,
     latest,
     mean,
+    named,
     of,
     only_if,
     peak,
@@ -47,6 +48,8 @@ from features.measure import (
         (root(of("arr")), "root(arr)"),
         (peak(_.user_id, _.quantity, last(28)), "peak(quantity, by user_id, ages 1..28)"),
         (slope(_.quantity, weeks=12), "slope(quantity, 12 weeks)"),
+        (named(_.user_id, last(7), last(28)), "named(user_id, ages 1..7, by ages 1..28)"),
+        (named(_.user_id, last(7), where=_.met), "named(user_id, where met, ages 1..7)"),
         (surprise(_.quantity, weeks=8), "surprise(quantity, 1 week against 8 weeks)"),
     ],
 )

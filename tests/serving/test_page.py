@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from features.feature import Reason
 from features.milestones import Milestone
+from features.notes import Note
 from features.segments import Segment
 from serving import page
 from serving.book import Book, Totals
@@ -135,7 +136,7 @@ def accounts() -> tuple[Brief, ...]:
     bare = replace(
         brief("AC-5", "Juniper Works", "Ines Baptista", replace(SMALL, stage_days=71), 12_000, 1,
               replace(score("AC-5", "churn", "low", 12_000, SMALL, {}), playbooks=("dropped_long_ago",))),
-        milestones=steps,
+        milestones=steps, notes=(Note("pulse_last", "2", "<i>Ines</i>", AS_OF), Note("pulse_last", "3", None, AS_OF)),
     )  # fmt: skip
     return harbour, fern, hostile, quiet, lengthy, unscored, bare
 
@@ -302,6 +303,12 @@ def test_an_unfinished_onboarding_is_told_step_by_step(get: Callable[[str], Answ
     assert "step by step" not in get("/accounts/AC-3").text
 
 
+def test_who_stands_behind_a_number_is_told_with_the_day(get: Callable[[str], Answer]) -> None:
+    text = Shape(get("/accounts/AC-5").text).text
+    assert "The CSM's own rating 2, <i>Ines</i> on 3 March 2025 The CSM's own rating 3, last on 3 March 2025" in text
+    assert "Who, when and which" not in get("/accounts/AC-3").text
+
+
 @pytest.mark.parametrize("url", URLS)
 def test_a_page_can_be_read_and_used_without_a_mouse(get: Callable[[str], Answer], url: str) -> None:
     shape = Shape(get(url).text)
@@ -392,6 +399,14 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
         "Last NPS not known",
     ):
         assert words in text
+
+
+def test_growth_waits_for_value() -> None:
+    calm = next(one for one in accounts() if one.account_id == "AC-3")
+    grows = replace(calm, scores=(*calm.scores, score("AC-3", "expansion", "high", 9, LARGE, {ROOM: 2.0})))
+    unused = Evidence("onboarding", "no_first_value", "No first value yet", "yes", "")
+    assert page.growth_waits(replace(grows, evidence=(unused,))).startswith("No feature that bears the value")
+    assert page.growth_waits(grows) == page.growth_waits(replace(calm, evidence=(unused,))) == ""
 
 
 def test_base_and_shares_end_at_the_probability() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from math import exp, log
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 from features.catalogue import CATALOGUE
 from features.cohort import CohortError, cohort, paying
 from features.feature import Reason
+from features.notes import Note
 from features.warehouse import open_warehouse
 from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
 from serving.score import Driver, Score, driver_document, score_document, scores_frame
-from serving.scoring import blind_families, score, score_row
+from serving.scoring import blind_families, score, score_row, value_first
 from serving.tiers import load_tiers
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
 from tests.worlds import cut, opened, renamed, together, unlearnt, world, written
@@ -161,6 +163,15 @@ def test_an_offer_to_grow_is_withheld_where_churn_is_likely(company: Company) ->
     assert withheld
     assert all(growing.playbooks == () for growing in withheld)
     assert any(growing.playbooks for growing in offered)
+
+
+def test_an_offer_to_grow_is_withheld_until_value_is_realised(company: Company) -> None:
+    briefs = [brief for scoring in company.scorings.values() for brief in scoring.briefs if not brief.kept_first]
+    offered = next(brief for brief in briefs if (growing := brief.score("expansion")) and growing.playbooks)
+    assert value_first(offered, {"no_first_value": 0.0}) == value_first(offered, {}) == offered
+    waiting = value_first(offered, {"no_first_value": 1.0})
+    assert [one.playbooks for one in waiting.scores if one.outcome == "expansion"] == [()]
+    assert waiting.score("churn") == offered.score("churn")
 
 
 def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> None:
@@ -334,6 +345,22 @@ def test_steps_of_an_onboarding_are_told_by_name_while_one_is_open(company: Comp
             brief.account_id: sum(step.reached_on is None for step in brief.milestones) for brief in scoring.briefs
         }
         assert counted == open_steps
+
+
+def test_what_stands_behind_a_number_is_told_with_its_author_and_day(company: Company) -> None:
+    for day, scoring in company.scorings.items():
+        facts = scoring.table.set_index("account_id")
+        by_feature: dict[str, list[tuple[str, Note]]] = {}
+        for brief in scoring.briefs:
+            for note in brief.notes:
+                by_feature.setdefault(note.feature, []).append((brief.account_id, note))
+                assert note.on < day
+        rated = {account: float(note.said) for account, note in by_feature["pulse_last"]}
+        assert rated == facts["pulse_last"].dropna().to_dict()
+        assert all(note.author for _, note in by_feature["pulse_last"])
+        stopped = Counter(account for account, _ in by_feature["critical_features_stopped"])
+        counted = facts["critical_features_stopped"]
+        assert stopped == Counter(counted[counted > 0].astype(int).to_dict())
 
 
 def test_families_of_which_nothing_is_known_are_named() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.odds import sigmoid
 from training.calibration import (
     MIN_SEGMENT_OUTCOMES,
     Coverage,
@@ -22,7 +23,6 @@ from training.calibration import (
     level,
     levels,
     segment_offsets,
-    sigmoid,
 )
 
 FIRST = date(2026, 1, 1)

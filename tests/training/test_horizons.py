@@ -12,8 +12,8 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from features.feature import Healthy
+from features.odds import sigmoid
 from tests.conftest import Company
-from training.calibration import sigmoid
 from training.encoding import Encoding
 from training.horizons import AHEAD, HORIZONS, LOST_AT_RENEWAL, Start, asked, between, directions, label_at, lessons
 from training.outcomes import last_matured

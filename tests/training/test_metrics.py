@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.calibration import sigmoid
+from features.odds import sigmoid
 from training.metrics import better_by, bins, metrics, top_share
 from training.worth import Ranking
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.odds import sigmoid
 from tests.conftest import Company
 from training.booster import Params
-from training.calibration import Line, calibrated, sigmoid
+from training.calibration import Line, calibrated
 from training.horizons import asked
 from training.model import Model, ModelError, fit, load
 
