@@ -47,16 +47,25 @@ def pays_on(term: Rows, age: Any) -> Rows:
     return paid_on(term, age) & (term.arr > 0)
 
 
+def _ran_on(term: Rows) -> Rows:
+    """Whether a term that does not renew by itself was served beyond its agreed end, no longer than the grace period:
+    nobody signed."""
+    return ~term.auto_renew.fill_null(False) & (term.ends_age - term.end_age).between(1, GRACE_DAYS)
+
+
 def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
-    """Every churn known in observed terms: (`account_id`, `churned_age`).
+    """Every churn known in observed terms: (`account_id`, `churned_age`, `agreed_age`).
 
     An account churns on the first day of a pause in payment longer than `grace_days`; a term already signed for
     later ends the pause on its first day. Terms that never paid, or ended on their first day, do not count.
+    `agreed_age` is the agreed end of the term, where that ran on from it unsigned until the churn; else the same.
     """
     paying = observed.filter(
         (observed.arr > 0) & (observed.end_age.isnull() | (observed.end_age < observed.starts_age))
     )
-    ends = paying.filter(paying.end_age.notnull()).select(account_id="account_id", churned_age="end_age").distinct()
+    over = paying.filter(paying.end_age.notnull())
+    agreed = ibis.cases((_ran_on(over), over.ends_age), else_=over.end_age)
+    ends = over.group_by("account_id", churned_age=over.end_age).agg(agreed_age=agreed.max())
     other = paying.select(other_id="account_id", starts="starts_age", ends="end_age")
     covered = ends.join(
         other,
@@ -89,7 +98,7 @@ def renewals(observed: ir.Table, days: int) -> ir.Table:
     told = paid.mutate(
         reached=reached,
         missed=ibis.cases((reached.isnull(), paid.ends_age), (turns & (reached > ran_to), reached - length)),
-        late=~turns & (paid.ends_age - paid.end_age).between(1, GRACE_DAYS),
+        late=_ran_on(paid),
     )
     gone = stops(observed).select(gone_id="account_id", gone_age="churned_age")
     told = told.left_join(gone, [told.account_id == gone.gone_id, told.end_age == gone.gone_age])
