@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from features.revenue import movement, revenue
-from features.segments import SIZES, VALUE_TIERS, segment_of
+from features.segments import SIZES, VALUE_TIERS, number_of, segment_of
 from features.snapshot import snapshot
 from features.warehouse import Warehouse
 
@@ -39,12 +39,25 @@ def revenue_rows(warehouse: Warehouse, as_of: date, by: str | None = None) -> li
 
 
 def _sorted(warehouse: Warehouse, moved: pd.DataFrame, as_of: date, attribute: str) -> pd.Series:
-    """What each account in `moved` was when the book began, or is today if it was not in it; null if in neither."""
-    begun, today = pd.Timestamp(as_of - timedelta(days=DAYS)), pd.Timestamp(as_of)
-    named = moved.loc[(moved["start"] > 0) | (moved["end"] > 0), ["account_id", "start"]]
-    spine = named[["account_id"]].assign(as_of=[begun if start > 0 else today for start in named["start"]])
-    found = {
-        str(row["account_id"]): getattr(segment_of({str(name): value for name, value in row.items()}), attribute)
-        for row in snapshot(warehouse, spine.sort_values("as_of", ignore_index=True)).to_dict("records")
-    }
-    return moved["account_id"].map(found)
+    """What each account in `moved` was when the book began, or is today if it was not in it; null if in neither.
+
+    2026-11-27: of whom nothing was on record yet when the book began, as after a move to another system, today's record
+    speaks, with the ARR of that day: else all of them would be small.
+    """
+    begun = as_of - timedelta(days=DAYS)
+    start = dict(zip(moved["account_id"], moved["start"], strict=True))
+    rows = _described(warehouse, [account for account, arr in start.items() if arr > 0], begun)
+    rows = {account: row for account, row in rows.items() if number_of(row, "arr") > 0}
+    late = moved.loc[(moved[["start", "end"]] > 0).any(axis=1) & ~moved["account_id"].isin(list(rows)), "account_id"]
+    for account, row in _described(warehouse, list(late), as_of).items():
+        rows[account] = row | ({"arr": start[account]} if start[account] > 0 else {})
+    return moved["account_id"].map({account: getattr(segment_of(row), attribute) for account, row in rows.items()})
+
+
+def _described(warehouse: Warehouse, accounts: list[str], as_of: date) -> dict[str, dict[str, Any]]:
+    """The snapshot's row of each account."""
+    if not accounts:
+        return {}
+    spine = pd.DataFrame({"account_id": accounts, "as_of": pd.Timestamp(as_of)})
+    records = snapshot(warehouse, spine).to_dict("records")
+    return {str(row["account_id"]): {str(name): value for name, value in row.items()} for row in records}

@@ -153,3 +153,17 @@ def test_what_may_yet_be_signed_late_is_told_below_the_table(tmp_path: Path) -> 
     assert lines[-1].startswith(
         "Neither lost nor shrunk: 1,000 ARR (25.0%) of accounts that stopped paying within 30 days"
     )
+
+
+def test_an_account_of_which_the_record_begins_later_is_grouped_by_what_it_paid(tmp_path: Path) -> None:
+    accounts = "account_id | known_at\na | -30d\nb | -500d"
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ended_on | arr
+        s1              | a          | -30d     | -500d     | -100d    | 200000
+        s2              | a          | -30d     | -100d     |          | 1000
+        s3              | b          | -500d    | -500d     |          | 1000
+    """
+    warehouse = opened(world(accounts=accounts, subscriptions=terms), tmp_path)
+    for by, names in (("segment", ["all", "smb", "enterprise"]), ("tier", ["all", "high", "low"])):
+        assert [row["group"] for row in revenue_rows(warehouse, AS_OF, by)] == names
+    warehouse.close()
