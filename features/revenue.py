@@ -47,10 +47,41 @@ def pays_on(term: Rows, age: Any) -> Rows:
     return paid_on(term, age) & (term.arr > 0)
 
 
-def _ran_on(term: Rows) -> Rows:
-    """Whether a term that does not renew by itself was served beyond its agreed end, no longer than the grace period:
-    nobody signed."""
-    return ~term.auto_renew.fill_null(False) & (term.ends_age - term.end_age).between(1, GRACE_DAYS)
+DRIFT = 3
+"""So many days at most is a turn of whole months off for each turn before it, for turns are counted in days."""
+
+
+def _turned(term: Rows, ran_to: Any) -> Rows:
+    """The last agreed end that a term reached by the day that is `ran_to` days ago: at its own length from turn to turn
+    if it renews by itself; null if none."""
+    since = term.ends_age - ran_to
+    turns = _renews(term).ifelse(since // _length(term) * _length(term), 0)
+    return ibis.cases((since >= 0, term.ends_age - turns))
+
+
+def _length(term: Rows) -> Rows:
+    return (term.starts_age - term.ends_age).nullif(0)
+
+
+def _renews(term: Rows) -> Rows:
+    return (term.auto_renew & (_length(term) > 0)).fill_null(False)
+
+
+def _agreed(term: Rows) -> Rows:
+    """The agreed end that the end of a term belongs to: that from which it was served on unsigned, no longer than the
+    grace period, or the turn that it was meant for; else its end itself.
+
+    2026-11-27: turns are counted in days, so that of a year's term that began before a leap day each later turn lies a
+    day before the calendar's; who stopped on that day was taken to have renewed the day before.
+    """
+    turned = _turned(term, term.end_age)
+    over, off = term.ends_age - term.end_age, turned - term.end_age
+    bound = ibis.least(DRIFT * ((term.ends_age - turned) // _length(term)), _length(term) // 10)
+    return ibis.cases(
+        (~_renews(term) & over.between(1, GRACE_DAYS), term.ends_age),
+        (_renews(term) & off.between(1, bound), turned),
+        else_=term.end_age,
+    )
 
 
 def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
@@ -58,14 +89,13 @@ def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
 
     An account churns on the first day of a pause in payment longer than `grace_days`; a term already signed for
     later ends the pause on its first day. Terms that never paid, or ended on their first day, do not count.
-    `agreed_age` is the agreed end of the term, where that ran on from it unsigned until the churn; else the same.
+    `agreed_age` is the agreed end that it belongs to (`_agreed`); the same where there is none.
     """
     paying = observed.filter(
         (observed.arr > 0) & (observed.end_age.isnull() | (observed.end_age < observed.starts_age))
     )
     over = paying.filter(paying.end_age.notnull())
-    agreed = ibis.cases((_ran_on(over), over.ends_age), else_=over.end_age)
-    ends = over.group_by("account_id", churned_age=over.end_age).agg(agreed_age=agreed.max())
+    ends = over.group_by("account_id", churned_age=over.end_age).agg(agreed_age=_agreed(over).max())
     other = paying.select(other_id="account_id", starts="starts_age", ends="end_age")
     covered = ends.join(
         other,
@@ -90,21 +120,15 @@ def renewals(observed: ir.Table, days: int) -> ir.Table:
     by itself is, not the first alone; an account that was renewed and left later was renewed.
     """
     paid = observed.filter((observed.arr > 0) & (observed.end_age.isnull() | (observed.end_age < observed.starts_age)))
-    length = (paid.starts_age - paid.ends_age).nullif(0)
     ran_to = ibis.greatest(paid.end_age.fill_null(0), 0)
-    turns = paid.auto_renew.fill_null(False) & (length > 0)
-    turned = turns.ifelse((paid.ends_age - ran_to) // length * length, 0)
-    reached = ibis.cases((paid.ends_age >= ran_to, paid.ends_age - turned))
-    told = paid.mutate(
-        reached=reached,
-        missed=ibis.cases((reached.isnull(), paid.ends_age), (turns & (reached > ran_to), reached - length)),
-        late=_ran_on(paid),
-    )
+    reached = _turned(paid, ran_to)
+    missed = ibis.cases((reached.isnull(), paid.ends_age), (_renews(paid), reached - _length(paid)))
+    told = paid.mutate(reached=reached, missed=missed, agreed=_agreed(paid))
     gone = stops(observed).select(gone_id="account_id", gone_age="churned_age")
     told = told.left_join(gone, [told.account_id == gone.gone_id, told.end_age == gone.gone_age])
     left = told.gone_age.notnull()
-    at_end = left & ((told.gone_age == told.reached) | told.late)
-    before_it = left & told.missed.between(0, days - 1)
+    at_end = left & (told.agreed == told.reached).fill_null(False)
+    before_it = left & ~at_end & told.missed.between(0, days - 1)
     on_time = told.reached.between(0, days - 1)
     settled = ~((at_end | before_it) & (told.gone_age <= GRACE_DAYS)).fill_null(False)
     return told.group_by("account_id").agg(
