@@ -66,12 +66,16 @@ FOLLOWS = 30
 def _terms(terms: ir.Table) -> ir.Table:
     """Which term was the first, when each ends next, and whether it goes on from one that runs.
 
-    One that renews by itself ends next at the next turn of its own length.
+    One that renews by itself ends next at the next turn of its own length, and one of which a stop is known at that.
     """
     terms = with_end(terms)
     length = (terms.starts_age - terms.ends_age).nullif(0)
     turned = terms.ends_age - (terms.ends_age // length + 1) * length
-    renews = ibis.cases((terms.ends_age < 0, terms.ends_age), (terms.auto_renew & (length > 0), turned))
+    renews = ibis.cases(
+        (terms.ended_age.notnull(), terms.ended_age),
+        (terms.ends_age < 0, terms.ends_age),
+        (terms.auto_renew & (length > 0), turned),
+    )
     since = ibis.cases((terms.arr > 0, terms.starts_age)).max().over(group_by=terms.account_id)
     terms = terms.mutate(renews_age=renews, first=terms.starts_age == since)
     ends = ibis.cases((pays_on(terms, 0), terms.renews_age)).max().over(group_by=[terms.account_id, terms["product"]])
