@@ -83,13 +83,18 @@ def _terms(terms: ir.Table) -> ir.Table:
     """Which term was the first, when each ends next, how often it ran to its end, and whether it goes on from one that
     runs.
 
-    One that renews by itself ends next at the next turn of its own length. 2026-11-27: and has run to its end at every
-    turn so far, until it stopped: who has renewed three times has renewed three times, whether anybody signed or not.
+    One that renews by itself ends next at the next turn of its own length, and one of which a stop is known at that.
+    2026-11-27: and has run to its end at every turn so far, until it stopped: who has renewed three times has renewed
+    three times, whether anybody signed or not.
     """
     terms = with_end(terms)
     length = (terms.starts_age - terms.ends_age).nullif(0)
     turned = terms.ends_age - (terms.ends_age // length + 1) * length
-    renews = ibis.cases((terms.ends_age < 0, terms.ends_age), (terms.auto_renew & (length > 0), turned))
+    renews = ibis.cases(
+        (terms.ended_age.notnull(), terms.ended_age),
+        (terms.ends_age < 0, terms.ends_age),
+        (terms.auto_renew & (length > 0), turned),
+    )
     until = ibis.greatest(terms.ended_age.fill_null(0), 0)
     turns = ibis.cases((terms.auto_renew & (length > 0), (terms.ends_age - until) // length + 1), else_=1)
     turns = ibis.cases((terms.ends_age >= until, turns), else_=0).cast("int64")

@@ -96,10 +96,11 @@ def audit(
     """Say what is given, blind, stale, contradictory or leaking, and whether it is enough to learn from."""
     from serving.words import audit_lines
     from training.audit import audit as examine
+    from training.dataset import told_until
 
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(as_of, opened) if as_of else day_after_last(opened)
-        found = examine(opened, day, progress=progress)
+        found = examine(opened, day, progress=progress, until=told_until(opened, day))
         if quarantine is not None:
             write_table(opened.quarantine, quarantine)
     say(as_json, found.document(), "\n".join(audit_lines(found)))

@@ -108,7 +108,8 @@ class Ledger:
     def record(self, scoring: Scoring, withheld: dict[str, str]) -> int:
         """Keeps a run and returns its id, all or nothing; the same scores again are the run that was kept before."""
         scores, briefs = _score_rows(scoring.scores), _brief_rows(scoring)
-        fingerprint = hashlib.sha256(json.dumps([scores, briefs, withheld], sort_keys=True).encode()).hexdigest()
+        told = [scores, briefs, withheld, scoring.noticed, scoring.noticed_arr]
+        fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         with self.engine.begin() as connection:
             latest = _latest(scoring.as_of)
             found = connection.execute(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from features.revenue import GRACE_DAYS
 from features.segments import SIZES
 from serving.scoring import Scoring
 from training.audit import Audit, Contradiction
@@ -197,12 +198,15 @@ def scored_document(scoring: Scoring, withheld: Mapping[str, str]) -> dict[str, 
 
 
 def revenue_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """A table of rates, one group a line: what was lost, shrunk and grown are shares of the ARR at the start."""
+    """A table of rates, one group a line: what was lost, shrunk and grown are shares of the ARR at the start.
+
+    Groups of new accounts alone have no rates yet, and no line.
+    """
     lines = [
         f"{'':<14}{'accounts':>9}{'ARR start':>14}{'ARR end':>14}{'GRR':>8}{'NRR':>8}{'lost':>8}{'shrunk':>8}"
         f"{'grown':>8}{'logo churn':>12}{'renewal':>9}{'LTV':>14}"
     ]
-    for row in rows:
+    for row in (one for one in rows if one["accounts"] or one is rows[0]):
         ltv = "–" if row["ltv"] is None else f"{row['ltv']:,.0f}"
         shares = "".join(
             f"{_share(_part(row, name)):>8}" for name in ("churned_arr", "contraction_arr", "expansion_arr")
@@ -211,6 +215,12 @@ def revenue_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
             f"{row['group']:<14}{row['accounts']:>9,}{row['arr_start']:>14,.0f}{row['arr_end']:>14,.0f}"
             f"{_share(row['grr']):>8}{_share(row['nrr']):>8}{shares}{_share(row['logo_churn']):>12}"
             f"{_share(row['renewal_rate']):>9}{ltv:>14}"
+        )
+    if rows[0]["paused_arr"]:
+        lines.append(
+            f"Neither lost nor shrunk: {rows[0]['paused_arr']:,.0f} ARR ({_share(_part(rows[0], 'paused_arr'))}) of "
+            f"accounts that stopped paying within {GRACE_DAYS} days, for a late signature is no churn; GRR and NRR are "
+            "without it."
         )
     return lines
 

@@ -165,7 +165,10 @@ def first(term: Row, terms: list[Row]) -> bool | None:
 
 
 def renews_age(term: Row, _: list[Row]) -> int | None:
-    """When a term ends next: on its last day, or at the next turn of its own length if it renews by itself."""
+    """When a term ends next: on its last day, or at the next turn of its own length if it renews by itself; at the stop
+    where one is known."""
+    if term["ended_age"] is not None:
+        return int(term["ended_age"])
     ends: int | None = term["ends_age"]
     if ends is None or ends < 0:
         return ends

@@ -135,14 +135,14 @@ def test_labels_and_cohorts_see_nothing_known_at_or_after_their_date(
 @settings(SLOW, max_examples=200)
 @given(
     st.lists(
-        st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 2)),
+        st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 2), st.integers(0, 1), st.booleans()),
         max_size=6,
     )
 )
-def test_grr_never_exceeds_one_nor_nrr(accounts: list[tuple[float, float, int]]) -> None:
-    rates = revenue(pd.DataFrame(accounts, columns=["start", "end", "due"]))
+def test_grr_never_exceeds_one_nor_nrr(accounts: list[tuple[float, float, int, int, bool]]) -> None:
+    rates = revenue(pd.DataFrame(accounts, columns=["start", "end", "due", "lost", "paused"]))
     if rates.grr is None:
-        assert not any(start > 0 for start, _, _ in accounts)
+        assert not any(start > 0 for start, *_ in accounts)
         return
     assert rates.nrr is not None
     assert 0 <= rates.grr <= 1

@@ -60,18 +60,28 @@ class Audit:
         return document
 
 
-def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: Progress | None = None) -> Audit:
-    """Audits what was known before `as_of`; `warehouse.check_date` is the caller's to ask."""
+def audit(
+    warehouse: Warehouse,
+    as_of: date,
+    horizon_days: int = 90,
+    progress: Progress | None = None,
+    until: date | None = None,
+) -> Audit:
+    """Audits what was known before `as_of`; `warehouse.check_date` is the caller's to ask.
+
+    Outcomes are those known before `until`, `as_of` if it is not given.
+    """
+    until = until or as_of
     contradictions = contradictions_in(warehouse, as_of)
     unusable = refusals(contradictions)
     data: Dataset | None = None
     try:
-        dates = training_dates(warehouse, horizon_days, as_of)
+        dates = training_dates(warehouse, horizon_days, until)
         most = max(SAMPLED_DATES, SAMPLED_ROWS // max(len(cohort(warehouse, dates[-1])), 1))
-        data = joined(warehouse, sampled_dates(dates, most), horizon_days, as_of, progress)
+        data = joined(warehouse, sampled_dates(dates, most), horizon_days, until, progress)
     except DatasetError as error:
         unusable.append(str(error))
-    known = None if data is None else _labelled(warehouse, dates, horizon_days, as_of)
+    known = None if data is None else _labelled(warehouse, dates, horizon_days, until)
     outcomes = {} if known is None else {name: int(known[name].sum()) for name in OUTCOMES}
     accounts = {} if known is None else {name: came_to(known, name) for name in OUTCOMES}
     if known is not None and not any(count >= MIN_ACCOUNTS for count in accounts.values()):
@@ -97,7 +107,7 @@ def audit(warehouse: Warehouse, as_of: date, horizon_days: int = 90, progress: P
         accounts=accounts,
         rows=0 if known is None else len(known),
         unusable=tuple(unusable),
-        history=_history(warehouse, known, as_of),
+        history=_history(warehouse, known, until),
     )
 
 

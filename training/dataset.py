@@ -79,6 +79,15 @@ def told_of_history(warehouse: Warehouse, until: date) -> str:
     )
 
 
+def told_until(warehouse: Warehouse, day: date) -> date:
+    """Before which day to ask what became of accounts: before `day`, or the day after the last one in the tables.
+
+    2026-11-27: a date up to a month after the tables end is taken, for they may be quiet at their end; but of that
+    month no renewal was written down, and every term that ended in it looked as if it had been lost.
+    """
+    return min(day, warehouse.last_day + timedelta(days=1))
+
+
 def training_dates(warehouse: Warehouse, horizon_days: int, until: date) -> list[date]:
     """Every four weeks, or two in a small company, backwards from the last matured date before `until`.
 

@@ -122,15 +122,21 @@ def lost_at_renewal(warehouse: Warehouse, spine: pd.DataFrame, until: date) -> p
 
     `spine` holds `days_to_renewal`; null where that is unknown or over, or where its end and the grace period have not
     passed.
+
+    2026-11-27: lost is also who was served on for some days beyond the end, unsigned, and then left: accounts are often
+    switched off a day or two later, and the term was not renewed all the same.
     """
     known = with_end(follow(warehouse.tables["subscriptions"], SOURCES["subscriptions"], until))
-    stopped = warehouse.engine.frame(stops(known)).groupby("account_id")["churned_age"].agg(list)
+    churned = warehouse.engine.frame(stops(known))
+    churned["ages"] = list(zip(churned["churned_age"], churned["agreed_age"], strict=True))
+    stopped = churned.groupby("account_id")["ages"].agg(list)
     ages = (pd.Timestamp(until) - spine["as_of"]).dt.days.to_numpy()
     days = spine["days_to_renewal"].to_numpy(dtype="float64", na_value=float("nan"))
     told: list[bool | None] = []
     for account, age, left in zip(spine["account_id"], ages, days, strict=True):
-        settled = left >= 1 and age - left > GRACE_DAYS
-        told.append(any(age - left <= one < age for one in stopped.get(account, ())) if settled else None)
+        by_then = [gone for gone, agreed in stopped.get(account, ()) if age - left <= agreed and gone < age]
+        settled = left >= 1 and age - left > GRACE_DAYS and all(gone > GRACE_DAYS for gone in by_then)
+        told.append(bool(by_then) if settled else None)
     return pd.Series(pd.array(told, dtype="boolean"), index=spine.index)
 
 

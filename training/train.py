@@ -17,7 +17,7 @@ from training.backtest import SERVED, Backtest, NotEnough, backtest
 from training.booster import Params
 from training.card import Making, card_files
 from training.challenge import HAPPENED, SAMPLE, TOLD, as_file, sampled
-from training.dataset import Dataset, DatasetError, dataset, told_of_history
+from training.dataset import Dataset, DatasetError, dataset, told_of_history, told_until
 from training.fingerprint import fingerprint
 from training.gate import Trial, faults
 from training.interventions import told_of, without_interventions
@@ -77,6 +77,7 @@ class Trained:
 def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress | None = None) -> list[Trained]:
     """Trains every outcome of the run on one dataset and registers the models; see `Trained` for what came of it."""
     chosen = [outcome_named(name).name for name in run.outcomes]
+    run = replace(run, until=told_until(warehouse, run.until))
     check_home(home)
     share = 1 / (len(chosen) + 1)
     try:

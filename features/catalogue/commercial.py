@@ -58,7 +58,7 @@ FEATURES = (
     Feature(
         name="seats_180d_before",
         source="subscriptions",
-        measure=stated(_.seats, where=paid_on(_, 180)),
+        measure=stated(_.seats, where=pays_on(_, 180)),
         label="Seats half a year ago",
         words="{seats_180d_before} {seats_180d_before:seat was|seats were} paid for half a year ago",
         unit=Unit.COUNT,

@@ -171,3 +171,62 @@ def test_a_rate_without_a_base_is_unknown(tmp_path: Path) -> None:
     rates = revenue(movement(book("new | -30d | -30d | | 70 | yes |", tmp_path), AS_OF))
     assert (rates.grr, rates.nrr, rates.logo_churn, rates.renewal_rate, rates.ltv) == (None,) * 5
     assert rates.new_arr == 70
+
+
+@pytest.mark.parametrize(
+    ("rows", "due", "rate"),
+    [
+        ("a | -700d | -700d | -100d | 5 | no |\na | -110d | -100d | | 5 | no |", 1, 1),  # signed again
+        ("a | -700d | -700d | -100d | 5 | no |\na | -80d | -70d | | 5 | no |", 1, 1),  # late
+        ("a | -700d | -700d | -100d | 5 | no |\na | -60d | -60d | | 5 | no |", 1, 0),  # won back, not renewed
+        ("a | -700d | -700d | -300d | 5 | no |\na | -300d | -300d | | 5 | no | -50d", 1, 1),  # renewed, left later
+        ("a | -700d | -700d | -30d | 5 | no |", 0, None),  # may yet sign late
+        ("a | -700d | -700d | -31d | 5 | no |", 1, 0),
+        ("a | -700d | -700d | +0d | 5 | no |", 0, None),
+        ("a | -700d | -700d | -365d | 5 | no |\na | -365d | -365d | | 5 | no |", 0, None),  # a day before the year
+        ("a | -700d | -700d | -40d | 5 | no | -200d\na | -200d | -200d | +165d | 9 | no |", 0, None),  # amended
+        ("a | -700d | -700d | -40d | 5 | no | -200d", 1, 0),  # left before the end
+        ("a | -700d | -700d | -400d | 5 | yes |", 1, 1),  # turned a second time, 100 days ago
+        ("a | -700d | -700d | -600d | 5 | yes | -100d", 1, 0),  # left at its sixth turn
+        ("a | -700d | -700d | -600d | 5 | yes | -50d", 1, 0),  # left halfway to its seventh, that was due on the day
+        ("a | -1300d | -1300d | -935d | 5 | yes | -203d", 1, 0),  # left on its turn by the calendar, two days on
+        ("a | -1300d | -1300d | -935d | 5 | yes | -190d", 1, 1),  # well after it
+        ("a | -700d | -700d | -100d | 5 | no | -90d", 1, 0),  # ran on for ten days unsigned
+        ("a | -700d | -700d | -100d | 5 | no | -50d", 1, 1),  # for longer than the grace period
+        ("a | -700d | -700d | -100d | 5 | no |\na | -700d | -700d | | 5 | no |", 1, 1),  # another product pays on
+        ("a | -700d | -700d | | 5 | yes |", 0, None),
+        ("a | -700d | -700d | | 5 | no |\na | -300d | -300d | -100d | 0 | no |", 0, None),  # a pilot ran out
+    ],
+)
+def test_a_renewal_is_due_at_each_agreed_end_and_lost_where_the_account_left_by_it(
+    tmp_path: Path, rows: str, due: int, rate: float | None
+) -> None:
+    found = revenue(movement(book(rows, tmp_path), AS_OF))
+    assert (found.accounts, found.renewals_due, found.renewal_rate) == (1, due, rate)
+
+
+@pytest.mark.parametrize(("age", "lost"), [(0, 0), (GRACE_DAYS, 0), (GRACE_DAYS + 1, 100)])
+def test_who_may_yet_sign_late_is_not_lost(tmp_path: Path, age: int, lost: float) -> None:
+    rows = f"a | -700d | -700d | -{age}d | 100 | no |\nb | -700d | -700d | | 300 | no |"
+    found = revenue(movement(book(rows, tmp_path), AS_OF))
+    assert (found.churned_arr, found.paused_arr, found.contraction_arr) == (lost, 100 - lost, 0)
+    assert (found.grr, found.nrr, found.logo_churn) == (0.75, 0.75, lost / 200)
+
+
+def test_whose_next_term_is_signed_is_not_lost_between_the_two(tmp_path: Path) -> None:
+    rows = "a | -700d | -700d | -9d | 100 | no |\na | -20d | +9d | | 100 | no |"
+    found = revenue(movement(book(rows, tmp_path), AS_OF))
+    assert (found.churned_arr, found.paused_arr, found.logo_churn) == (0, 100, 0)
+
+
+def test_parts_of_what_was_lost_leave_nothing_over(tmp_path: Path) -> None:
+    ends = {"a": "", "b": "", "c": "-60d"}
+    rows = "\n".join(f"{name} | -700d | -700d | {end} | 0.1 | no |" for name, end in ends.items())
+    found = revenue(movement(book(rows, tmp_path), AS_OF))
+    assert (found.contraction_arr, found.churned_arr) == (0, 0.1)
+
+
+def test_an_account_began_with_its_first_paid_day(tmp_path: Path) -> None:
+    rows = "a | -500d | -500d | -400d | 0 | no |\na | -400d | -400d | | 5 | no |\nb | -500d | -500d | | 0 | no |"
+    moved = movement(book(rows, tmp_path), AS_OF).set_index("account_id")
+    assert moved["first_on"].to_dict() == {"a": day(400), "b": None}

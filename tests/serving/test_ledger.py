@@ -84,6 +84,15 @@ def test_the_same_scores_again_are_the_same_run(ledger: Ledger, scoring: Scoring
     assert runs(ledger) == 2
 
 
+def test_who_has_given_notice_is_part_of_what_a_run_told(ledger: Ledger, scoring: Scoring) -> None:
+    first = ledger.record(scoring, {})
+    assert ledger.record(replace(scoring, noticed_arr=scoring.noticed_arr + 1), {}) > first
+    assert ledger.record(replace(scoring, noticed=(*scoring.noticed, "one more")), {}) > first
+    run = ledger.latest_run()
+    assert run is not None
+    assert run.noticed[-1] == "one more"
+
+
 def test_scores_that_return_to_what_they_were_are_a_run_of_their_own(ledger: Ledger, scoring: Scoring) -> None:
     first, second, third = (ledger.record(moved(scoring, add=add), {}) for add in (0.0, 0.001, 0.0))
     assert first < second < third

@@ -76,7 +76,17 @@ def test_groups_part_the_whole(reports: dict[str | None, Rows], by: str, groups:
     whole, *parts = reports[by]
     if groups is not None:
         assert {row["group"] for row in parts} <= groups
-    for name in ("accounts", "arr_start", "arr_end", "churned_arr", "contraction_arr", "expansion_arr", "renewals_due"):
+    for name in (
+        "accounts",
+        "arr_start",
+        "arr_end",
+        "churned_arr",
+        "contraction_arr",
+        "expansion_arr",
+        "renewals_due",
+        "new_arr",
+        "paused_arr",
+    ):
         assert sum(row[name] for row in parts) == pytest.approx(whole[name]), name
 
 
@@ -113,4 +123,47 @@ def test_accounts_are_grouped_by_what_they_were_a_year_ago(tmp_path: Path) -> No
     warehouse = opened(world(accounts=accounts, subscriptions=terms), tmp_path)
     assert [row["group"] for row in revenue_rows(warehouse, AS_OF, "segment")] == ["all", "enterprise"]
     assert [row["group"] for row in revenue_rows(warehouse, AS_OF, "tier")] == ["all", "high"]
+    warehouse.close()
+
+
+def test_a_new_account_is_grouped_by_what_it_is_today(tmp_path: Path) -> None:
+    accounts = "account_id | known_at | segment\na | -500d | smb\nb | -50d | enterprise"
+    terms = """
+        subscription_id | account_id | known_at | starts_on | arr
+        s1              | a          | -500d    | -500d     | 1000
+        s2              | b          | -50d     | -50d      | 2000
+    """
+    warehouse = opened(world(accounts=accounts, subscriptions=terms), tmp_path)
+    for by, names in (("segment", ["smb", "enterprise"]), ("cohort", ["2025 Q1", "2026 Q2"])):
+        rows = revenue_rows(warehouse, AS_OF, by)
+        told = [(row["group"], row["accounts"], row["arr_start"], row["new_arr"]) for row in rows]
+        assert told == [("all", 1, 1000, 2000), (names[0], 1, 1000, 0), (names[1], 0, 0, 2000)]
+        assert [line.split()[0] for line in revenue_lines(rows)[1:]] == ["all", names[0].split()[0]]
+    warehouse.close()
+
+
+def test_what_may_yet_be_signed_late_is_told_below_the_table(tmp_path: Path) -> None:
+    warehouse = opened(world(subscriptions="""
+        subscription_id | account_id | known_at | starts_on | ends_on | arr
+        s1              | a          | -500d    | -500d     | -9d     | 1000
+        s2              | b          | -500d    | -500d     |         | 3000
+    """), tmp_path)  # fmt: skip
+    lines = revenue_lines(revenue_rows(warehouse, AS_OF))
+    warehouse.close()
+    assert lines[-1].startswith(
+        "Neither lost nor shrunk: 1,000 ARR (25.0%) of accounts that stopped paying within 30 days"
+    )
+
+
+def test_an_account_of_which_the_record_begins_later_is_grouped_by_what_it_paid(tmp_path: Path) -> None:
+    accounts = "account_id | known_at\na | -30d\nb | -500d"
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ended_on | arr
+        s1              | a          | -30d     | -500d     | -100d    | 200000
+        s2              | a          | -30d     | -100d     |          | 1000
+        s3              | b          | -500d    | -500d     |          | 1000
+    """
+    warehouse = opened(world(accounts=accounts, subscriptions=terms), tmp_path)
+    for by, names in (("segment", ["all", "smb", "enterprise"]), ("tier", ["all", "high", "low"])):
+        assert [row["group"] for row in revenue_rows(warehouse, AS_OF, by)] == names
     warehouse.close()

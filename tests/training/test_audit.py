@@ -24,6 +24,13 @@ from training.coverage import SIZED_BY, with_references
 from training.dataset import dataset
 
 
+def test_outcomes_are_counted_as_known_before_a_day(tmp_path: Path) -> None:
+    warehouse = opened(world(), tmp_path)
+    earlier, later = (audit(warehouse, AS_OF, until=until).rows for until in (day(60), None))
+    warehouse.close()
+    assert 0 < earlier < later
+
+
 def test_a_tiny_company_is_not_enough_to_learn_from(tmp_path: Path) -> None:
     warehouse = opened(world(), tmp_path)
     found = audit(warehouse, AS_OF)

@@ -13,7 +13,15 @@ from features.catalogue import CATALOGUE
 from features.revenue import GRACE_DAYS
 from tests.conftest import UNTIL, Company
 from tests.worlds import AS_OF, day, opened, world
-from training.dataset import TREATED_AFTER, DatasetError, dataset, history_begins, joined, training_dates
+from training.dataset import (
+    TREATED_AFTER,
+    DatasetError,
+    dataset,
+    history_begins,
+    joined,
+    told_until,
+    training_dates,
+)
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, label_at
 from training.outcomes import OUTCOMES
 
@@ -75,6 +83,14 @@ def test_too_little_history_is_refused_with_both_dates(tmp_path: Path) -> None:
         training_dates(warehouse, 400, AS_OF)
     with pytest.raises(DatasetError, match="not enough history"):
         dataset(warehouse, 90, day(350))
+    warehouse.close()
+
+
+@pytest.mark.parametrize(("asked", "until"), [(90, 90), (59, 59), (58, 59), (30, 59)])
+def test_no_outcome_is_read_from_days_after_the_tables_end(tmp_path: Path, asked: int, until: int) -> None:
+    warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path)
+    assert warehouse.last_day == day(60)
+    assert told_until(warehouse, day(asked)) == day(until)
     warehouse.close()
 
 

@@ -17,9 +17,9 @@ from features.sources import SOURCES
 from features.warehouse import Warehouse, open_warehouse
 from serving import cli
 from tests.conftest import LOADED_ON, UNTIL, Company
-from tests.worlds import AS_OF, World, cut, opened, renamed, together, unlearnt, world, written
+from tests.worlds import AS_OF, World, cut, day, opened, renamed, together, unlearnt, world, written
 from training.booster import Params
-from training.dataset import joined
+from training.dataset import Dataset, DatasetError, joined
 from training.fingerprint import fingerprint
 from training.model import fit
 from training.outcomes import OutcomeError
@@ -204,6 +204,22 @@ def test_a_search_is_told_as_it_was_and_followed_where_it_gains(
     assert ("the best of 2 trials: rounds 9" in card) == better
     assert ("as without a search, for of 2 trials none was better beyond chance: rounds 6" in card) == (not better)
     assert "40" not in card.split("Parameters, ")[1].split(":")[0]
+
+
+def test_a_run_learns_no_outcome_from_days_after_the_tables_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def none_matured(_: Warehouse, __: int, until: date, **___: object) -> Dataset:
+        asked.append(until)
+        raise DatasetError("none has matured")
+
+    monkeypatch.setattr(training.train, "dataset", none_matured)
+    warehouse = opened(world(), tmp_path / "tables")
+    (one,) = train(warehouse, TrainingRun(AS_OF, ("churn",)), tmp_path / "home")
+    warehouse.close()
+    assert (asked, one.refused) == ([day(399)], ("none has matured",))
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
