@@ -134,7 +134,7 @@ def revenue(moved: pd.DataFrame) -> Revenue:
         arr_start=base,
         arr_end=float(end.sum()),
         churned_arr=churned,
-        contraction_arr=base - kept - churned,
+        contraction_arr=float((start - end)[end > 0].clip(lower=0).sum()),
         expansion_arr=float((end - start).clip(lower=0).sum()),
         new_arr=float(moved.loc[moved["start"] == 0, "end"].sum()),
         grr=kept / base if base else None,
