@@ -60,11 +60,10 @@ def register(home: Path, record: Record) -> Registered:
     If the tracking store fails on the way, the model and its card are kept under `home/unregistered`, and
     `RegistryError` says where.
     """
+    failed: tuple[type[Exception], ...] = (*failure(), OSError)
     try:
         return tracked(opened(home), record)
-    except Exception as error:
-        if not isinstance(error, (*failure(), OSError)):
-            raise
+    except failed as error:
         folder = home / "unregistered" / f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
