@@ -80,9 +80,18 @@ def spine(warehouse: Warehouse, dates: Sequence[date]) -> pd.DataFrame:
 
 
 def dates_every(every: str, start: date, end: date) -> list[date]:
-    """Dates from `start` to `end`, both included: every `week` (7 days) or the first of every `month`."""
-    if every == "week":
-        return [start + timedelta(days=7 * step) for step in range((end - start).days // 7 + 1)]
-    if every == "month":
-        return [stamp.date() for stamp in pd.date_range(start, end, freq="MS")]
-    raise CohortError(f"every {every!r} is not known; expected week or month")
+    """Dates from `start` to `end`, both included: every `week` (7 days) or the first of every `month`.
+
+    `CohortError` if there is none.
+    """
+    match every:
+        case "week":
+            dates = [start + timedelta(days=7 * step) for step in range((end - start).days // 7 + 1)]
+        case "month":
+            dates = [stamp.date() for stamp in pd.date_range(start, end, freq="MS")]
+        case _:
+            raise CohortError(f"every {every!r} is not known; expected week or month")
+    if not dates:
+        cure = "name an earlier first date" if start > end else "name a longer time, or every week"
+        raise CohortError(f"no {'day' if every == 'week' else 'first of a month'} lies from {start} to {end}; {cure}")
+    return dates

@@ -191,7 +191,9 @@ def _renamed(location: str, source: Source, mapped: MappedSource, rows: ir.Table
             f"{location}, source.{source.name}: no column {', '.join(f'`{given}`' for given in absent)}; "
             f"there is {', '.join(rows.columns)}"
         )
+    own = {column.name for column in source.columns}
     rows = rows.mutate(**{ours: rows[given] for ours, given in mapped.columns.items()})
+    rows = rows.drop(*(set(mapped.columns.values()) - own))  # read under our name, so not among what is ignored
     return rows.mutate(
         **{
             column: rows[column].cast("string").cases(*words.items(), else_=rows[column].cast("string"))

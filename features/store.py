@@ -172,8 +172,9 @@ class Store:
         )
 
     def _state(self, source: Source) -> dict[str, Any] | None:
-        row = self._run(f"SELECT state FROM kept.loads WHERE source = {_quoted(source.name)}").fetchone()
-        return None if row is None else dict(json.loads(row[0]))
+        # All rows, though there is one at most: DuckDB 2 does nothing else before a result has been read to its end.
+        rows = self._run(f"SELECT state FROM kept.loads WHERE source = {_quoted(source.name)}").fetchall()
+        return dict(json.loads(rows[0][0])) if rows else None
 
     def _remember(self, source: Source, state: Mapping[str, Any]) -> str:
         values = f"{_quoted(source.name)}, {_quoted(json.dumps(state))}"

@@ -8,13 +8,16 @@ from serving.brief import Brief
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over every brief that fits the filters, not only those on the page. Money is ARR."""
+    """Sums over every brief that fits the filters, not only those on the page. Money is ARR.
+
+    2026-11-27: what is at stake in an outcome that is not served is None: unknown, and not nothing.
+    """
 
     accounts: int
     arr: float
-    arr_at_risk: float
-    arr_to_grow: float
-    arr_to_shrink: float
+    arr_at_risk: float | None
+    arr_to_grow: float | None
+    arr_to_shrink: float | None
     by_tier: dict[str, int]
 
 

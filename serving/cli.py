@@ -115,9 +115,9 @@ def snapshot(
     warehouse: Place,
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")],
     as_of: Annotated[list[str] | None, AS_OF] = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first of many dates.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last of many dates.")] = None,
-    every: Annotated[str, typer.Option(help="week or month.")] = "month",
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Where many dates begin.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Where they end.")] = None,
+    every: Annotated[str, typer.Option(help="week (from --from on) or month (its first day).")] = "month",
     home: Home = Path(".tenure"),
     as_json: AsJson = False,
 ) -> None:

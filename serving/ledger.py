@@ -28,7 +28,8 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.engine import Engine, Row
+from sqlalchemy.engine import Engine, ExceptionContext, Row
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from features.catalogue import CATALOGUE, FAMILY_OF, UNITS
 from features.feature import Reason, is_known, sentence, spoken
@@ -38,6 +39,7 @@ from serving.score import Ahead, Driver, Score, driver_document
 from serving.scoring import Scoring
 
 _METADATA = MetaData()
+
 
 _RUNS = Table(
     "runs",
@@ -193,9 +195,15 @@ class Ledger:
 
 
 def open_ledger(home: Path) -> Ledger:
-    """The ledger under `home`; readers do not wait for a writer."""
+    """The ledger under `home`; readers do not wait for a writer. `OSError` if it cannot be used."""
     home.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{home / 'ledger.db'}")
+
+    @event.listens_for(engine, "handle_error")
+    def _failed(fault: ExceptionContext) -> None:
+        if type(fault.sqlalchemy_exception) in (OperationalError, DatabaseError):
+            cure = "Is there room on the disk, may it be written, is it whole? What it kept before stays as it was"
+            raise OSError(f"{engine.url.database}, the ledger, cannot be used: {fault.original_exception}. {cure}")
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _: Any) -> None:

@@ -12,6 +12,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from serving.access import access_key
+from serving.ledger import open_ledger
 from training.outcomes import OUTCOMES
 from training.registry import champion
 
@@ -19,9 +20,13 @@ READY_SECONDS, STOP_SECONDS = 60, 10
 
 
 def run_server(home: Path, host: str, port: int) -> int:
-    """Serves until it is stopped; its exit status. `ModelError` before it starts if a champion cannot be read."""
+    """Serves until it is stopped; its exit status.
+
+    Before it starts, `ModelError` if a champion cannot be read, `OSError` if the scores of record cannot.
+    """
     for outcome in OUTCOMES:
         champion(home, outcome)
+    open_ledger(home).engine.dispose()
     key = access_key(home)
     bento_home = home.resolve() / "bentoml"
     bento_home.mkdir(parents=True, exist_ok=True)

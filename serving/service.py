@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, quote, urlencode
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
 import bentoml
+from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -36,6 +37,7 @@ from training.registry import champion, champion_file
 
 PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
 CARD = "card.md"
+_ASKED = "tenure.path"
 _CODES = {400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 _WHERE_IT_IS = "The command “tenure serve” prints the address that holds it."
 _MOST_KEY_BYTES = 10_000
@@ -171,6 +173,9 @@ class _Everywhere:
 
     2026-11-26: BentoML lets nobody in before its own tracing and log; the start of the whole app, which passes here
     before any request, is the one moment to lay `_Readable` around them.
+
+    2026-11-27: its metrics count by path, so that whoever asks for ever new ones would fill the memory, and each
+    account would be counted alone. They are shown the route instead; what lies within sees the path as it was asked.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -179,7 +184,11 @@ class _Everywhere:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            scope["app"].middleware_stack = _Readable(scope["app"].middleware_stack)
+            counts = stack = scope["app"].middleware_stack
+            while not isinstance(counts, RunnerTrafficMetricsMiddleware):
+                counts = counts.app
+            counts.app = _AsAsked(counts.app)
+            scope["app"].middleware_stack = _Readable(_ByRoute(stack, self.mounted.routes))
         if scope["type"] == "websocket":
             told = "expected a request of HTTP, found the opening of a WebSocket; there are none here"
             await WebSocket(scope, receive, send).send_denial_response(error_response(400, "malformed", told))
@@ -198,6 +207,33 @@ class _Readable:
         if scope["type"] != "lifespan":
             scope["headers"] = [(name, _utf8(value)) for name, value in scope["headers"]]
         await self.app(scope, receive, send)
+
+
+class _ByRoute:
+    """Shows the route that answers in place of the path, and one word for every path that has none."""
+
+    def __init__(self, app: ASGIApp, routes: list[BaseRoute]) -> None:
+        self.app, self.routes = app, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            found = (route.path for route in self.routes if isinstance(route, Route | Mount) and _answers(route, scope))
+            scope = {**scope, "path": next(found, "unknown"), _ASKED: scope["path"]}
+        await self.app(scope, receive, send)
+
+
+class _AsAsked:
+    """Gives back the path that `_ByRoute` has hidden."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "path": scope[_ASKED]} if _ASKED in scope else scope, receive, send)
+
+
+def _answers(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is not Match.NONE
 
 
 def _utf8(value: bytes) -> bytes:

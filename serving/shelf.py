@@ -70,7 +70,7 @@ class Shelf:
         start = _start(cursor)
         loaded = self._current()
         if loaded is None:
-            return Book(None, (), Totals(0, 0.0, 0.0, 0.0, 0.0, {}), (), (), {}, None)
+            return Book(None, (), Totals(0, 0.0, None, None, None, {}), (), (), {}, None)
         fitting = [
             (brief, score)
             for brief in loaded.briefs.values()
@@ -81,6 +81,11 @@ class Shelf:
         by_tier = {name: sum(score.tier == name for _, score in fitting) for name in TIERS}
         if tier is not None:
             fitting = [(brief, score) for brief, score in fitting if score.tier == tier]
+        stakes = {
+            name: sum(_stake(brief, name) for brief, _ in fitting)
+            for name in loaded.run.outcomes
+            if outcome in loaded.run.outcomes
+        }
         ranked = sorted(fitting, key=lambda pair: (_rank(sort, *pair), pair[0].account_id))
         shown = ranked[start : start + limit]
         return Book(
@@ -89,9 +94,9 @@ class Shelf:
             totals=Totals(
                 accounts=len(fitting),
                 arr=sum(brief.arr for brief, _ in fitting),
-                arr_at_risk=sum(_stake(brief, "churn") for brief, _ in fitting),
-                arr_to_grow=sum(_stake(brief, "expansion") for brief, _ in fitting),
-                arr_to_shrink=sum(_stake(brief, "contraction") for brief, _ in fitting),
+                arr_at_risk=stakes.get("churn"),
+                arr_to_grow=stakes.get("expansion"),
+                arr_to_shrink=stakes.get("contraction"),
                 by_tier=by_tier,
             ),
             owners=tuple(sorted({brief.owner for brief in loaded.briefs.values() if brief.owner})),

@@ -131,7 +131,10 @@ def check_port(host: str, port: int) -> None:
 
 
 def end_with(error: Exception) -> NoReturn:
-    """Known faults are told in one message; anything else is a bug and keeps its traceback."""
+    """Known faults are told in one message; anything else is a bug and keeps its traceback.
+
+    2026-11-27: a refusal is an answer, so a machine that asked for JSON gets it as that, too.
+    """
     show = getattr(error, "show", None)  # of a wrong option, argument or command; typer may bring a click of its own
     if show is not None:
         show()
@@ -139,7 +142,9 @@ def end_with(error: Exception) -> NoReturn:
     status = _status(error)
     if status is None:
         raise error
-    typer.echo(f"tenure: {error}", err=True)
+    if status == 1 and "--json" in sys.argv:
+        say(True, {"refused": getattr(error, "faults", None) or [str(error)]}, "")
+    note(str(error))
     sys.exit(status)
 
 
@@ -149,6 +154,8 @@ def _status(error: Exception) -> int | None:
     known = {
         "features.given.WarehouseError",
         "features.engine.EngineError",
+        "_duckdb.IOException",
+        "_duckdb.OutOfMemoryException",
         "features.mapping.MappingError",
         "features.cohort.CohortError",
         "features.simulation.company.SimulationError",

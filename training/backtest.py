@@ -178,7 +178,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     found = came_to(data.frame, outcome)
     if found < MIN_ACCOUNTS:
         raise NotEnough(
-            f"{outcome}: {int(data.frame[outcome].sum())} outcomes in {len(data.frame)} rows, of {found} accounts, are "
+            f"{int(data.frame[outcome].sum())} outcomes in {len(data.frame)} rows, of {found} accounts, are "
             f"not enough to learn from; expected at least {MIN_ACCOUNTS} accounts. Wait for more history, or take a "
             "longer --horizon"
         )
@@ -187,7 +187,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     came = 0 if rows.empty else came_to(rows, "happened")
     if came < MIN_ACCOUNTS / 2:
         raise NotEnough(
-            f"{outcome}: the history is too short for a backtest: {0 if rows.empty else int(rows['happened'].sum())} "
+            f"the history is too short for a backtest: {0 if rows.empty else int(rows['happened'].sum())} "
             f"outcomes fall into test periods, of {came} accounts, expected at least {MIN_ACCOUNTS // 2} accounts; "
             "take a shorter --horizon or wait"
         )

@@ -23,6 +23,7 @@ from training.tracking import (
     STATE,
     Record,
     Registered,
+    address,
     alias,
     failure,
     opened,
@@ -59,10 +60,10 @@ def register(home: Path, record: Record) -> Registered:
     If the tracking store fails on the way, the model and its card are kept under `home/unregistered`, and
     `RegistryError` says where.
     """
-    mlflow = opened(home)
+    failed: tuple[type[Exception], ...] = (*failure(), OSError)
     try:
-        return tracked(mlflow, record)
-    except (failure(), OSError) as error:
+        return tracked(opened(home), record)
+    except failed as error:
         folder = home / "unregistered" / f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -70,7 +71,7 @@ def register(home: Path, record: Record) -> Registered:
                 folder.rename(Path(scratch, "earlier"))
             written(record, Path(scratch, "model")).rename(folder)
         raise RegistryError(
-            f"the tracking store {mlflow.get_tracking_uri()} failed while the run was being registered: "
+            f"the tracking store {address(home)} failed while the run was being registered: "
             f"{str(error).splitlines()[0]}; nothing is lost: the model and its card are in {folder}. Mend the store "
             "and train again: the same tables and seed give the same model"
         ) from error
@@ -287,11 +288,10 @@ def _store_that_answers() -> Iterator[None]:
 
 
 def _client(home: Path) -> Any:
-    mlflow = opened(home)
-    client = mlflow.MlflowClient()
     try:
+        client = opened(home).MlflowClient()
         client.search_experiments(max_results=1)
     except failure() as error:
         first = str(error).splitlines()[0]
-        raise RegistryError(f"the tracking store {mlflow.get_tracking_uri()} does not answer: {first}") from error
+        raise RegistryError(f"the tracking store {address(home)} does not answer: {first}") from error
     return client

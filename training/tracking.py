@@ -66,7 +66,7 @@ def opened(home: Path) -> ModuleType:
         logging.getLogger(name).setLevel(logging.ERROR)
 
     given = os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(given or f"sqlite:///{home.resolve() / 'mlflow.db'}")
+    mlflow.set_tracking_uri(address(home))
     if not given:
         os.environ.pop("MLFLOW_TRACKING_URI", None)  # MLflow exports what it is told; the next home is another one
         artefacts = home.resolve() / "artefacts"
@@ -75,11 +75,18 @@ def opened(home: Path) -> ModuleType:
     return mlflow
 
 
-def failure() -> type[Exception]:
-    """What MLflow raises where its store fails."""
-    from mlflow.exceptions import MlflowException
+def address(home: Path) -> str:
+    """Where the tracking store is."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.resolve() / 'mlflow.db'}"
 
-    return MlflowException
+
+def failure() -> tuple[type[Exception], ...]:
+    """What MLflow raises where its store fails; what a file is that is no database it hands on as it was told."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.db import utils
+
+    return MlflowException, utils.sqlalchemy.exc.SQLAlchemyError  # type: ignore[attr-defined]
 
 
 def written(record: Record, folder: Path) -> Path:

@@ -29,7 +29,7 @@ from training.outcomes import OUTCOMES, outcome_named
 from training.records import told_of_change
 from training.registry import beside_champion, check_home, register
 from training.tracking import Record
-from training.tune import Found, Search, as_many_trees, compared, study_under, tuned
+from training.tune import Found, Search, as_many_trees, check_study, compared, study_under, tuned
 
 HORIZON_DAYS = 90
 ALLOWED = "a model that learnt from this would be better on paper than in life; to train all the same: --allow-leaks"
@@ -79,6 +79,8 @@ def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress
     chosen = [outcome_named(name).name for name in run.outcomes]
     run = replace(run, until=told_until(warehouse, run.until))
     check_home(home)
+    if run.trials:
+        check_study(run.study or study_under(home))
     share = 1 / (len(chosen) + 1)
     try:
         data = dataset(warehouse, run.horizon_days, run.until, progress=_within(progress, 0, share))

@@ -6,10 +6,11 @@ Without a search the number of trees alone is looked for, in the oldest past, wh
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,10 @@ from training.metrics import better_by
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.storages import RDBStorage
     from optuna.trial import FixedTrial, FrozenTrial
+
+T = TypeVar("T")
 
 MORE_TREES = (1.5, 2.25, 3.375)
 """How many times `rounds` is offered, each half as many again as the one before."""
@@ -132,6 +136,11 @@ def study_under(home: Path) -> str:
     return f"sqlite:///{home / 'studies.db'}"
 
 
+def check_study(study: str) -> None:
+    """Raises `StudyError` where no search can be kept in a database: before long work, not after it."""
+    _workable(study, lambda: _storage(study))
+
+
 def tuned(data: Dataset, outcome: str, search: Search, progress: Progress | None = None) -> Best:
     """The best parameters of a study; a second call goes on where the first ended, and several may work on one at once.
 
@@ -150,14 +159,18 @@ def tuned(data: Dataset, outcome: str, search: Search, progress: Progress | None
     500 accounts the one at .1328 (the first: .1343) came to .1701 on its card (.1345), with a slope of .35. Now it is
     the last of the six; the best, .1337, is not better beyond chance (`compared`), and the first is taken.
     """
+    return _workable(search.study, lambda: _searched(data, outcome, search, progress))
+
+
+def _workable(study: str, work: Callable[[], T]) -> T:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return _searched(data, outcome, search, progress)
+        return work()
     except (optuna.exceptions.OptunaError, SQLAlchemyError, ImportError) as error:
-        raise _unworkable(search.study, error) from error
+        raise _unworkable(study, error) from error
 
 
 def _unworkable(study: str, error: Exception) -> StudyError:
@@ -205,22 +218,38 @@ def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | 
 
 
 def _opened(data: Dataset, outcome: str, search: Search) -> "Study":
-    """The study of this table and this seed. Workers that begin together make its tables at once; one is in time, the
-    others find them when they look again. No connection is kept open between two questions."""
+    """The study of this table and this seed."""
     import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-    from sqlalchemy.pool import NullPool
 
     told = f"{data.horizon_days}d-{data.until}-{search.seed}-{search.interventions}-{fingerprint(data.frame)}"
+    storage = _storage(search.study)
+    return _in_time(
+        lambda: optuna.create_study(
+            study_name=f"{outcome}-{told}-v5",
+            storage=storage,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
+            direction="minimize",
+            load_if_exists=True,
+        )
+    )
+
+
+def _storage(study: str) -> "RDBStorage":
+    """The database of a study, with its tables. No connection is kept open between two questions."""
+    import optuna
+    from sqlalchemy.pool import NullPool
+
+    return _in_time(lambda: optuna.storages.RDBStorage(study, engine_kwargs={"poolclass": NullPool}))
+
+
+def _in_time(make: Callable[[], T]) -> T:
+    """Workers that begin together make the same tables at once; one is in time, the others look again."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
     for left in reversed(range(TRIES)):
         try:
-            return optuna.create_study(
-                study_name=f"{outcome}-{told}-v5",
-                storage=optuna.storages.RDBStorage(search.study, engine_kwargs={"poolclass": NullPool}),
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
-                direction="minimize",
-                load_if_exists=True,
-            )
+            return make()
         except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
             told_of = f"{error} {error.__cause__}".lower()
             if not left or not any(words in told_of for words in ("already exists", "unique", "duplicate")):

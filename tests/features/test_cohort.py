@@ -76,6 +76,9 @@ def test_dates_run_by_week_or_by_month_and_hold_both_ends() -> None:
     assert dates_every("week", date(2026, 1, 1), date(2026, 1, 15)) == [date(2026, 1, d) for d in (1, 8, 15)]
     assert dates_every("month", date(2026, 1, 1), date(2026, 3, 1)) == [date(2026, m, 1) for m in (1, 2, 3)]
     assert dates_every("month", date(2026, 1, 2), date(2026, 2, 28)) == [date(2026, 2, 1)]
-    assert dates_every("week", date(2026, 1, 2), date(2026, 1, 1)) == []
+    with pytest.raises(CohortError, match="no day lies from 2026-01-02 to 2026-01-01; name an earlier first date"):
+        dates_every("week", date(2026, 1, 2), date(2026, 1, 1))
+    with pytest.raises(CohortError, match="no first of a month lies from 2026-03-05 to 2026-03-20; name a longer time"):
+        dates_every("month", date(2026, 3, 5), date(2026, 3, 20))
     with pytest.raises(CohortError, match="expected week or month"):
         dates_every("year", date(2026, 1, 1), date(2026, 2, 1))

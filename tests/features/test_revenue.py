@@ -167,6 +167,11 @@ def test_what_a_book_kept_and_grew_in_a_year(tmp_path: Path) -> None:
     assert rates.ltv == pytest.approx((150 + 40 + 70) / 3 / (1 - 140 / 400))
 
 
+def test_a_book_of_which_nothing_shrank_has_no_contraction_at_all() -> None:
+    moved = pd.DataFrame({"start": [0.1, 0.2, 0.3], "end": [0.1, 0.0, 0.3], "due": 0})
+    assert revenue(moved).contraction_arr == 0
+
+
 def test_a_rate_without_a_base_is_unknown(tmp_path: Path) -> None:
     rates = revenue(movement(book("new | -30d | -30d | | 70 | yes |", tmp_path), AS_OF))
     assert (rates.grr, rates.nrr, rates.logo_churn, rates.renewal_rate, rates.ltv) == (None,) * 5

@@ -382,6 +382,18 @@ def test_a_source_that_was_there_before_and_is_not_now_is_said_until_it_is_there
         warehouse.close()
 
 
+def test_several_csv_files_that_change_at_once_are_read_again(tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    tables = world(usage=USAGE)
+    for rows in ("a", "b"), ("a", "b", "ghost"):
+        folder.mkdir(exist_ok=True)
+        for name, given in tables.items():
+            given[given["account_id"].isin(rows)].to_csv(folder / f"{name}.csv", index=False)
+        known = usage_of(opened(folder, tmp_path / "state"))
+        assert known == usage_of(open_warehouse(str(folder), loaded_on=AS_OF, bad_share=0.9))
+    assert known == [("a", 2.0), ("b", 3.0), ("ghost", 5.0)]
+
+
 def test_a_new_csv_file_decides_anew_whether_ids_are_numbers(tmp_path: Path) -> None:
     folder = company(tmp_path / "export")
     (folder / "usage" / "2026-05.parquet").unlink()

@@ -94,6 +94,7 @@ def test_a_mapping_renames_columns_translates_values_and_runs_sql(tmp_path: Path
         ("3", "enterprise"),
     ]
     assert cells(warehouse, "subscriptions", "account_id", "arr") == [("1", 120.0), ("2", 240.0), ("3", 360.0)]
+    assert warehouse.loaded["accounts"].extra_columns == (), "what is read under another name is not ignored"
 
 
 def test_the_sql_of_a_mapping_reads_a_duckdb_file_too(tmp_path: Path) -> None:

@@ -301,6 +301,8 @@ def test_a_promotion_that_the_gate_refuses_is_a_no_with_every_fault(run: Run, co
     ended = run("promote", "churn", "--version", "1", "--home", home)
     refused(ended, 1, "churn version 1 is not promoted", *company.trained["churn"].refused)
     assert (trail(home)[-1]["action"], trail(home)[-1]["who"]) == ("refuse", os_user())
+    as_json = run("promote", "churn", "--version", "1", "--home", home, "--json")
+    assert (as_json.status, json.loads(as_json.out)) == (1, {"refused": list(company.trained["churn"].refused)})
     refused(run("promote", "churn", "--version", "1", "--force", "--home", home), 2, "--force needs a reason")
     refused(run("promote", "churn", "--version", "9", "--home", home), 2, "no version 9")
     refused(run("rollback", "churn", "--home", home), 2, "no earlier champion")
@@ -400,6 +402,7 @@ def test_a_port_in_use_is_told_before_anything_starts(run: Run, tmp_path: Path) 
 def test_a_demo_of_too_small_a_company_says_what_it_could_not_learn(run: Run, tmp_path: Path) -> None:
     ended = run("demo", "--accounts", 40, "--months", 12, "--no-serve", "--home", tmp_path)
     refused(ended, 1, "nothing that was learnt may serve", "churn: not enough to say", "ask for more --accounts")
+    assert ended.said.count("churn:") == 1, "the outcome is named once"
 
 
 def test_a_simulation_that_makes_no_sense_or_would_overwrite_is_refused(run: Run, tmp_path: Path) -> None:
@@ -455,8 +458,8 @@ def test_a_snapshot_of_one_day_or_many_is_a_file(
         (("--from", "2026-05-01"), "both --from and --to"),
         (("--as-of", "2026-05-01", "--from", "2026-05-01", "--to", "2026-05-31"), "either --as-of"),
         (("--from", "2026-05-01", "--to", "2026-05-31", "--every", "day"), "expected week or month"),
-        (("--from", "2026-05-31", "--to", "2026-05-01"), "no date was given"),
-        (("--from", "2026-05-02", "--to", "2026-05-30"), "no date was given"),
+        (("--from", "2026-05-31", "--to", "2026-05-01"), "no first of a month lies from 2026-05-31 to 2026-05-01"),
+        (("--from", "2026-05-02", "--to", "2026-05-30"), "name a longer time, or every week"),
     ],
 )
 def test_dates_that_make_no_sense_together_are_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -136,6 +137,25 @@ def test_a_run_is_kept_whole_or_not_at_all(ledger: Ledger, scoring: Scoring) -> 
         ledger.record(twice, {})
     assert ledger.latest_run() is None
     assert runs(ledger) == 0
+
+
+def test_a_ledger_that_is_full_or_no_database_is_told_in_one_line(
+    ledger: Ledger, scoring: Scoring, tmp_path: Path
+) -> None:
+    ledger.record(scoring, {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"ledger.db, the ledger, cannot be used: .* room on the disk") as told:
+            ledger.record(moved(scoring, add=0.01), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert scoring.briefs[0].account_id not in str(told.value)
+    assert runs(ledger) == 1
+    (tmp_path / "spoilt").mkdir()
+    (tmp_path / "spoilt" / "ledger.db").write_text("no database", encoding="utf-8")
+    with pytest.raises(OSError, match="file is not a database"):
+        open_ledger(tmp_path / "spoilt")
 
 
 def test_evidence_tells_every_feature_and_calls_the_unknown_unknown(ledger: Ledger, scoring: Scoring) -> None:

@@ -375,7 +375,9 @@ def test_filters_that_make_no_sense_are_refused_in_words(get: Callable[[str], An
 def test_an_empty_book_says_why(get: Callable[[str], Answer]) -> None:
     assert "No scores yet" in fetched(application(Samples(as_of=None)), "/").text
     assert "Nothing fits these filters" in fetched(application(Samples()), "/").text
-    assert "Contraction: not enough to say" in get("/?outcome=contraction").text
+    withheld = get("/?outcome=contraction").text
+    assert "Contraction: not enough to say" in withheld
+    assert 'class="lede"' not in withheld, "what is not known is no sum of 0"
 
 
 def test_old_scores_are_called_old(shelf: Samples) -> None:

@@ -144,6 +144,17 @@ def test_all_else_asks_for_the_key(service: Served) -> None:
 
 
 @pytest.mark.slow
+def test_metrics_count_routes_and_one_unknown_whatever_is_asked(service: Served, company: Company) -> None:
+    account = company.scorings[LATER].briefs[0].account_id
+    for path in (f"/v1/accounts/{account}", "/no/such/page", "/nor/this?a=b", "/v1/else", "/static/none.css"):
+        for key in (None, service.key):
+            service.ask(path, key=key)
+    counted = set(re.findall(r'endpoint="([^"]*)"', service.ask("/metrics")[1]))
+    assert {"/v1/accounts/{account_id:path}", "unknown", "/static"} <= counted
+    assert not {path for path in counted if account in path or "no/such" in path or "else" in path}
+
+
+@pytest.mark.slow
 def test_scores_of_record_are_handed_out(service: Served, company: Company) -> None:
     account = company.scorings[LATER].briefs[0]
     status, text = service.ask("/v1/score", {"accounts": [account.account_id]}, service.key)

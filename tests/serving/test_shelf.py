@@ -52,6 +52,12 @@ def test_the_book_is_of_the_latest_run(company: Company, shelf: Shelf) -> None:
     assert list(found.owners) == sorted({brief.owner for brief in found.briefs})
 
 
+def test_what_is_at_stake_in_an_outcome_that_is_not_served_is_unknown(shelf: Shelf) -> None:
+    assert book(shelf).totals.arr_to_shrink is None
+    totals = book(shelf, outcome="contraction").totals
+    assert (totals.accounts, totals.arr_at_risk, totals.arr_to_grow, totals.arr_to_shrink) == (0, None, None, None)
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_book_is_ranked_as_asked(shelf: Shelf, sort: str) -> None:
     found = book(shelf, sort=sort)

@@ -119,9 +119,7 @@ def test_too_few_outcomes_are_refused_with_their_number(company: Company) -> Non
     frame = company.data.frame
     few = frame["account_id"].isin(frame["account_id"].unique()[: MIN_ACCOUNTS - 1])
     assert few.sum() > 4 * MIN_ACCOUNTS, "many rows of few accounts are few"
-    said = (
-        f"churn: {few.sum()} outcomes in {len(frame)} rows, of {MIN_ACCOUNTS - 1} accounts, .* {MIN_ACCOUNTS} accounts"
-    )
+    said = f"^{few.sum()} outcomes in {len(frame)} rows, of {MIN_ACCOUNTS - 1} accounts, .* {MIN_ACCOUNTS} accounts"
     with pytest.raises(NotEnough, match=said):
         backtest(replace(company.data, frame=frame.assign(churn=few)), "churn", Params(rounds=2))
 

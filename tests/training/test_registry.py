@@ -415,6 +415,16 @@ def test_a_store_that_fails_on_the_way_loses_no_model(
     assert int(register(home, record).version) > 1
 
 
+def test_a_store_that_is_no_database_is_told_and_loses_no_model(company: Company, tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database", encoding="utf-8")
+    for work in (check_home, lambda home: promote(home, "churn"), lambda home: rollback(home, "churn")):
+        with pytest.raises(RegistryError, match=r"does not answer: .*file is not a database"):
+            work(tmp_path)
+    with pytest.raises(RegistryError, match="nothing is lost"):
+        register(tmp_path, Record(replace(model_of(company), version="unregistered"), {}, {}, {}, [], {}))
+    assert list((tmp_path / "unregistered").glob("*/model.json"))
+
+
 def test_a_full_disk_leaves_the_champion_that_was(company: Company, home: Path) -> None:
     """The system itself refuses to write files beyond a size, as it does where the disk is full."""
     version = registered(company, home, growth=0.5)

@@ -25,7 +25,7 @@ from training.model import fit
 from training.outcomes import OutcomeError
 from training.tracking import Record, Registered
 from training.train import Trained, TrainingRun, train, train_outcome
-from training.tune import Best, Found
+from training.tune import Best, Found, StudyError
 
 EARLY = date(2026, 1, 15)
 """Early enough that most of the tables lie on or after it."""
@@ -125,7 +125,17 @@ def test_too_few_outcomes_is_an_answer_with_counts(company: Company, tmp_path: P
     assert found.version is None
     assert found.rows > 0
     assert found.unmatured > 0
-    assert f"churn: 0 outcomes in {found.rows} rows, of 0 accounts, are not enough" in found.refused[0]
+    assert found.refused[0].startswith(f"0 outcomes in {found.rows} rows, of 0 accounts, are not enough")
+
+
+def test_a_study_that_cannot_be_worked_on_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = opened(world(), tmp_path / "tables")
+    monkeypatch.setattr("training.train.dataset", lambda *_, **__: pytest.fail("work has begun"))
+    for study in ("nonsense", "postgresql://nobody@127.0.0.1:1/studies", f"sqlite:///{tmp_path}/no/such/folder.db"):
+        with pytest.raises(StudyError, match="cannot be worked on"):
+            train(warehouse, TrainingRun(UNTIL, ("churn",), trials=2, study=study), tmp_path)
 
 
 @pytest.fixture(scope="module")
