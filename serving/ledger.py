@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,14 +26,14 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.engine import Engine, ExceptionContext, Row
+from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from features.catalogue import CATALOGUE, FAMILY_OF, UNITS
-from features.feature import Reason, is_known, sentence, spoken
-from features.segments import Segment
-from serving.brief import Brief, Evidence, milestone_document, milestone_from, note_document, note_from
-from serving.score import Ahead, Driver, Score, driver_document
+from features.feature import sentence, spoken
+from serving.brief import Brief, Evidence
+from serving.entries import brief_entries, brief_from, score_entries, score_from
+from serving.score import Score
 from serving.scoring import Scoring
 
 _METADATA = MetaData()
@@ -109,7 +107,7 @@ class Ledger:
 
     def record(self, scoring: Scoring, withheld: dict[str, str]) -> int:
         """Keeps a run and returns its id, all or nothing; the same scores again are the run that was kept before."""
-        scores, briefs = _score_rows(scoring.scores), _brief_rows(scoring)
+        scores, briefs = score_entries(scoring.scores), brief_entries(scoring)
         told = [scores, briefs, withheld, scoring.noticed, scoring.noticed_arr]
         fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         with self.engine.begin() as connection:
@@ -160,9 +158,11 @@ class Ledger:
         with self.engine.connect() as connection:
             scores: dict[str, list[Score]] = {}
             for row in connection.execute(query):
-                scores.setdefault(row.account_id, []).append(_score(row, run.as_of))
+                scores.setdefault(row.account_id, []).append(score_from(row, run.as_of))
             documents = [json.loads(kept) for kept in connection.execute(about).scalars()]
-        return [_brief(document, tuple(scores.get(document["account_id"], ())), run.as_of) for document in documents]
+        return [
+            brief_from(document, tuple(scores.get(document["account_id"], ())), run.as_of) for document in documents
+        ]
 
     def evidence(self, run: Run, account_id: str) -> tuple[Evidence, ...]:
         """What was known of an account in a run, one row a feature of the catalogue, in words."""
@@ -191,7 +191,7 @@ class Ledger:
             .order_by(_RUNS.c.as_of, _SCORES.c.outcome)
         )
         with self.engine.connect() as connection:
-            return [_score(row, row.as_of) for row in connection.execute(query)]
+            return [score_from(row, row.as_of) for row in connection.execute(query)]
 
 
 def open_ledger(home: Path) -> Ledger:
@@ -228,101 +228,3 @@ def _grow(engine: Engine) -> None:
 
 def _latest(as_of: date) -> Any:
     return select(func.max(_RUNS.c.run_id)).where(_RUNS.c.as_of == as_of).scalar_subquery()
-
-
-def _score_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
-    return [
-        {
-            "account_id": score.account_id,
-            "outcome": score.outcome,
-            "horizon_days": score.horizon_days,
-            "probability": score.probability,
-            "tier": score.tier,
-            "arr": score.arr,
-            "arr_at_stake": score.arr_at_stake,
-            "coverage": score.coverage,
-            "model_version": score.model_version,
-            "base": score.base,
-            "drivers": json.dumps([driver_document(driver) for driver in score.drivers], ensure_ascii=False),
-            "playbooks": json.dumps(score.playbooks),
-            "low": score.low,
-            "high": score.high,
-            "ahead": json.dumps({days: vars(said) for days, said in score.ahead.items()}),
-            "by_renewal": score.by_renewal,
-            "held_out": score.held_out,
-        }
-        for score in scores
-    ]
-
-
-def _brief_rows(scoring: Scoring) -> list[dict[str, Any]]:
-    rows = []
-    for brief, facts in zip(scoring.briefs, scoring.table.to_dict("records"), strict=True):
-        said = vars(brief)
-        kept = {name: said[name] for name in ("account_id", "name", "owner", "arr", "days_to_renewal", "health")}
-        kept |= {"segment": asdict(brief.segment), "coverage": brief.coverage, "blind": list(brief.blind)}
-        kept["milestones"] = [milestone_document(step) for step in brief.milestones]
-        kept["notes"] = [note_document(note) for note in brief.notes]
-        known = {name: facts[name] for name in CATALOGUE if is_known(facts.get(name))}
-        rows.append(
-            {
-                "account_id": brief.account_id,
-                "brief": json.dumps(kept, ensure_ascii=False),
-                "facts": json.dumps({n: v for n, v in known.items() if _finite(v)}, ensure_ascii=False),
-            }
-        )
-    return rows
-
-
-def _finite(value: object) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _score(row: Row[Any], as_of: date) -> Score:
-    return Score(
-        account_id=row.account_id,
-        as_of=as_of,
-        outcome=row.outcome,
-        horizon_days=row.horizon_days,
-        probability=row.probability,
-        tier=row.tier,
-        arr=row.arr,
-        arr_at_stake=row.arr_at_stake,
-        coverage=row.coverage,
-        model_version=row.model_version,
-        base=row.base,
-        drivers=tuple(
-            Driver(Reason(told["reason"]), told["words"], told["share"], tuple(told["features"]), told["stands_out"])
-            for told in json.loads(row.drivers)
-        ),
-        playbooks=tuple(json.loads(row.playbooks)),
-        low=row.probability if row.low is None else row.low,
-        high=row.probability if row.high is None else row.high,
-        ahead={int(days): _ahead(said) for days, said in json.loads(row.ahead or "{}").items()},
-        by_renewal=row.by_renewal,
-        held_out=bool(row.held_out),
-    )
-
-
-def _ahead(said: "dict[str, float] | float") -> Ahead:
-    """What was said at a horizon; before 2026-11-27 it had no interval."""
-    return Ahead(**said) if isinstance(said, dict) else Ahead(said, said, said)
-
-
-def _brief(document: dict[str, Any], scores: tuple[Score, ...], as_of: date) -> Brief:
-    return Brief(
-        account_id=document["account_id"],
-        name=document["name"],
-        owner=document["owner"],
-        as_of=as_of,
-        segment=Segment(**document["segment"]),
-        arr=document["arr"],
-        days_to_renewal=document["days_to_renewal"],
-        health=document["health"],
-        coverage=document["coverage"],
-        blind=tuple(document["blind"]),
-        scores=scores,
-        evidence=(),
-        milestones=tuple(milestone_from(step) for step in document.get("milestones", ())),
-        notes=tuple(note_from(note) for note in document.get("notes", ())),
-    )

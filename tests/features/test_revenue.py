@@ -168,7 +168,7 @@ def test_what_a_book_kept_and_grew_in_a_year(tmp_path: Path) -> None:
 
 
 def test_a_book_of_which_nothing_shrank_has_no_contraction_at_all() -> None:
-    moved = pd.DataFrame({"start": [0.1, 0.2, 0.3], "end": [0.1, 0.0, 0.3], "due": 0})
+    moved = pd.DataFrame({"start": [0.1, 0.2, 0.3], "end": [0.1, 0.0, 0.3], "due": 0, "paused": False})
     assert revenue(moved).contraction_arr == 0
 
 

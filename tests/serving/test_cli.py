@@ -482,7 +482,8 @@ def test_scores_go_into_the_ledger_and_to_a_file(run: Run, tiny: Path, home: Pat
     assert f"Scored 1 accounts on {ON}: 2 scores." in ended.out
     assert "contraction: not enough to say" in ended.out
     rows = pd.read_parquet(out)
-    assert list(rows["outcome"]) == ["churn", "expansion"]
+    assert list(rows["outcome"]) == ["churn"] * 4 + ["expansion"] * 4
+    assert list(rows["horizon_days"]) == [30, 60, 90, 180] * 2
     counts: dict[str, Any] = json.loads(run("score", tiny, "--as-of", ON, "--home", home, "--json").out)
     assert counts["accounts"] == 1
     assert counts["scores"] == 2

@@ -119,7 +119,10 @@ def test_too_little_history_is_an_answer_for_every_outcome(company: Company, tmp
 
 
 def test_too_few_outcomes_is_an_answer_with_counts(company: Company, tmp_path: Path) -> None:
-    warehouse = opened(world(), tmp_path / "tables")
+    until_now = world(
+        usage="account_id | event_at | user_id | feature | quantity\na | -399d | u | f | 1\na | -1d | u | f | 1"
+    )
+    warehouse = opened(until_now, tmp_path / "tables")
     (found,) = train(warehouse, TrainingRun(AS_OF, ("churn",), horizon_days=200), company.home)
     warehouse.close()
     assert found.version is None
