@@ -1,7 +1,7 @@
 """The backtest: every contender learns on each fold what had matured, and is judged by what came after."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -17,7 +17,6 @@ from training.calibration import (
     Coverage,
     Floats,
     Line,
-    coverage,
     covered_by,
     doubt,
     doubts,
@@ -69,9 +68,8 @@ class Backtest:
     calibrated on what was known of earlier folds by then (`served`). `beats` holds by how much its log loss is lower,
     with an interval. `line` is fitted on all folds and is what the final model takes; what segments add to it, only
     where adding what earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds
-    intervals by contender, `ahead` our measures by the column of the outcome at each horizon, `covered` how many
-    groups of alike probability, of how many, held with the chance of the count (`covered_alone`: without), and
-    `covered_ahead` both by the column of the outcome at each horizon.
+    intervals by contender; by the column of the outcome at each horizon, `ahead` holds our measures and `covered` how
+    often the intervals held.
     """
 
     outcome: str
@@ -85,9 +83,12 @@ class Backtest:
     spread: dict[str, dict[str, Interval]]
     segments: tuple[float, float, float]
     ahead: dict[str, Metrics]
-    covered: tuple[int, int]
-    covered_alone: tuple[int, int]
-    covered_ahead: Mapping[str, Coverage] = field(default_factory=dict)
+    covered: Mapping[str, Coverage]
+
+    @property
+    def covered_own(self) -> Coverage:
+        """How often the intervals held at the model's own horizon."""
+        return self.covered.get(label_at(self.outcome, self.horizon_days), Coverage(0, 0, 0))
 
     def column(self, contender: str) -> str:
         """The column of `rows` that a contender is judged by."""
@@ -197,7 +198,6 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         line = replace(line, segments=segment_offsets(rows, line.served(raw)))
     columns = {OURS: SERVED} | {name: name for name in BASELINES}
     begun = {int(part["fold"].iloc[0]): fold.test[0] for fold, part in told}
-    covered = coverage(rows, raw, {at: last_matured(day, data.horizon_days) for at, day in begun.items()})
     return Backtest(
         outcome=outcome,
         horizon_days=data.horizon_days,
@@ -213,9 +213,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         spread={name: intervals(rows, column, params.seed) for name, column in columns.items()},
         segments=segments,
         ahead=_ahead(rows),
-        covered=(covered.held, covered.of),
-        covered_alone=(covered.alone, covered.of),
-        covered_ahead=_covered_ahead(rows, outcome, data.horizon_days, begun),
+        covered=_covered(rows, outcome, data.horizon_days, begun),
     )
 
 
@@ -303,12 +301,12 @@ def _ahead(rows: pd.DataFrame) -> dict[str, Metrics]:
     return dict(sorted(found.items(), key=lambda one: (one[0] == LOST_AT_RENEWAL, len(one[0]), one[0])))
 
 
-def _covered_ahead(rows: pd.DataFrame, outcome: str, own_days: int, begun: Mapping[int, date]) -> dict[str, Coverage]:
+def _covered(rows: pd.DataFrame, outcome: str, own_days: int, begun: Mapping[int, date]) -> dict[str, Coverage]:
     """How often the intervals held at each horizon: each period's as served on the day on which it had `begun`."""
     before = {at: _line_before(rows[rows["fold"] < at], outcome, own_days, day) for at, day in begun.items()}
     lines = {at: line for at, line in before.items() if line.doubt != Line().doubt}
     found = {}
-    for days in HORIZONS if lines else ():
+    for days in sorted({*HORIZONS, own_days}) if lines else ():
         name = label_at(outcome, days)
         if RAW + name in rows:
             known = _told_at(rows, outcome, days)

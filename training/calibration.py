@@ -7,8 +7,7 @@ two got better, none beyond the interval of a bootstrap over accounts, and two g
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -236,22 +235,6 @@ class Coverage:
     alone: int
     held: int
     of: int
-
-
-def coverage(rows: pd.DataFrame, raw: Floats, known_by: Mapping[int, date], groups: int = 5) -> Coverage:
-    """How often the interval held, every fold of `rows` judged in `groups` of equal count by earlier folds alone.
-
-    `known_by` holds the last `as_of` whose outcome was known when a fold began; a fold before which not `enough` had
-    come is not judged.
-    """
-    lines = {}
-    for fold, last in known_by.items():
-        known = ((rows["fold"] < fold) & (rows["as_of"] <= pd.Timestamp(last))).to_numpy()
-        happened = rows.loc[known, "happened"].to_numpy(dtype=np.float64)
-        if enough(happened):
-            line = lasting(raw[known], happened)
-            lines[fold] = replace(line, doubt=doubt(line, rows[known], raw[known]))
-    return covered_by(lines, rows, raw, groups=groups)
 
 
 def covered_by(

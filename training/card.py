@@ -230,7 +230,7 @@ def _ahead_lines(result: Backtest) -> list[str]:
     lines = ["", head, _rule(8)]
     for name, found in result.ahead.items():
         ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
-        covered = result.covered_ahead.get(name)
+        covered = result.covered.get(name)
         held = "none" if name == LOST_AT_RENEWAL else "not known"
         held = f"{covered.held} of {covered.of} groups" if covered and covered.of else held
         lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} | {held} |")
@@ -275,14 +275,15 @@ def plain(text: str) -> str:
 
 def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     """What the interval beside a probability means and whether it held; what segments add."""
-    (held, of), (alone, _) = result.covered, result.covered_alone
+    own = result.covered_own
     difference, low, high = result.segments
     gained = f"log loss lowered by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
     added = ", ".join(f"{plain(name)} {value:+.2f}" for name, value in sorted(model.line.segments.items()))
     judged = (
         "Each period judged by the calibration of earlier ones alone, the number that came lay in the interval itself "
-        f"in {alone} of {of} groups of alike probability, and in {held} of {of} with the chance of the count added."
-        if of
+        f"in {own.alone} of {own.of} groups of alike probability, and in {own.held} of {own.of} with the chance of the "
+        "count added."
+        if own.of
         else "Whether it held is not known: no test period had enough come true before it to calibrate on (at least "
         f"{MIN_LEVEL_OUTCOMES} rows)."
     )

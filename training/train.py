@@ -214,11 +214,11 @@ def _growth(frame: pd.DataFrame, outcome: str) -> float:
 
 
 def _covered(result: Backtest) -> dict[str, float]:
-    """The shares of groups in which the interval held, with the chance of the count and without, if any was judged; the
-    first at each horizon too."""
-    shares = {"covered_share": result.covered, "covered_alone_share": result.covered_alone}
-    shares |= {f"covered_share.{name}": (one.held, one.of) for name, one in result.covered_ahead.items()}
-    return {name: held / of for name, (held, of) in shares.items() if of}
+    """The shares of groups in which the interval held, with the chance of the count and without, if any was judged: at
+    the own horizon, and at each."""
+    judged = {"": result.covered_own} | {f".{name}": one for name, one in result.covered.items()}
+    with_chance = {f"covered_share{name}": one.held / one.of for name, one in judged.items() if one.of}
+    return with_chance | {f"covered_alone_share{name}": one.alone / one.of for name, one in judged.items() if one.of}
 
 
 def _finite(found: Metrics) -> dict[str, float]:

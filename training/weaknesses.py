@@ -76,12 +76,13 @@ def _few_or_many(one: Metrics) -> str:
 
 
 def _of_intervals(result: Backtest) -> Iterator[str]:
-    held, of = result.covered
-    if not of:
+    own = result.covered_own
+    if not own.of:
         yield "whether its intervals hold is not known: no test period had enough come true before it"
-    elif held < COVERED * of:
-        yield f"its intervals are too narrow: even with the chance of the count they held in {held} of {of} groups"
-    for name, one in result.covered_ahead.items():
+    elif own.held < COVERED * own.of:
+        count = f"{own.held} of {own.of} groups"
+        yield f"its intervals are too narrow: even with the chance of the count they held in {count}"
+    for name, one in result.covered.items():
         if name != label_at(result.outcome, result.horizon_days) and one.held < COVERED * one.of:
             yield f"{asked_for(name)} its intervals are too narrow: they held in {one.held} of {one.of} groups"
     plain, periods = uncalibrated(result), len(result.folds)

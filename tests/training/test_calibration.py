@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -15,10 +16,10 @@ from training.calibration import (
     Floats,
     Line,
     calibrated,
-    coverage,
     covered_by,
     doubt,
     doubts,
+    enough,
     lasting,
     level,
     levels,
@@ -45,6 +46,17 @@ def drawn(seed: int, shifts: tuple[float, ...], rows: int = 800, repeat: int = 1
         }
     )
     return frame, raw.ravel()
+
+
+def coverage(rows: pd.DataFrame, raw: Floats, known_by: dict[int, date]) -> Coverage:
+    """Every fold judged by earlier ones alone, of which what was known by a day counts."""
+    lines = {}
+    for fold, last in known_by.items():
+        known = ((rows["fold"] < fold) & (rows["as_of"] <= pd.Timestamp(last))).to_numpy()
+        if enough(rows.loc[known, "happened"].to_numpy()):
+            line = lasting(raw[known], rows.loc[known, "happened"].to_numpy())
+            lines[fold] = replace(line, doubt=doubt(line, rows[known], raw[known]))
+    return covered_by(lines, rows, raw)
 
 
 def judged(rows: pd.DataFrame, raw: Floats) -> Coverage:

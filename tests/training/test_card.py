@@ -107,17 +107,17 @@ def test_the_card_says_of_whom_it_speaks_and_what_counts(company: Company, outco
 
 def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company, parts: tuple[Backtest, Model]) -> None:
     result, model = parts
-    judged = replace(result, covered=(18, 20), covered_alone=(11, 20))
+    judged = replace(result, covered={"churn_90": Coverage(11, 18, 20)})
     text = card_markdown(company.data, judged, model, [])
     assert "in 95 of 100 periods the rate behind accounts so scored lies in it" in text
     assert "lay in the interval itself in 11 of 20 groups of alike probability, and in 18 of 20 with the chance" in text
-    assert result.covered == result.covered_alone == (0, 0), "a history too short to judge any period by earlier ones"
+    assert result.covered_own == Coverage(0, 0, 0), "a history too short to judge any period by earlier ones"
     young = card_markdown(company.data, result, model, [])
     assert "Whether it held is not known" in young
     assert young.count("| not known |") == len(result.ahead) - 1
     assert young.count("| none |") == 1, "the end of the term has none"
     ahead = {name: Coverage(1, 10 + at, 20) for at, name in enumerate(result.ahead) if name != "churn_renewal"}
-    text = card_markdown(company.data, replace(result, covered_ahead=ahead), model, [])
+    text = card_markdown(company.data, replace(result, covered=ahead), model, [])
     for name, one in ahead.items():
         assert re.search(rf"\| {name.rpartition('_')[2]} days ahead \|.*\| {one.held} of 20 groups \|", text)
 

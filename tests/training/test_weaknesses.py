@@ -109,10 +109,11 @@ def test_periods_that_were_judged_uncalibrated(result: Backtest, model: Model) -
 
 def test_intervals_that_do_not_hold(result: Backtest, model: Model) -> None:
     assert told(result, model, "whether its intervals hold is not known")
-    assert told(replace(result, covered=(7, 10)), model, "too narrow", "7 of 10 groups")
-    assert not told(replace(result, covered=(9, 10)), model, "intervals")
-    for name, held, said in (("churn_30", 7, True), ("churn_30", 8, False), ("churn_90", 7, False)):
-        off = replace(result, covered=(9, 10), covered_ahead={name: Coverage(3, held, 10)})
+    own = "churn_90"
+    assert told(replace(result, covered={own: Coverage(3, 7, 10)}), model, "too narrow", "7 of 10 groups")
+    assert not told(replace(result, covered={own: Coverage(3, 9, 10)}), model, "intervals")
+    for name, held, said in (("churn_30", 7, True), ("churn_30", 8, False), (own, 7, False)):
+        off = replace(result, covered={own: Coverage(3, 9, 10)} | {name: Coverage(3, held, 10)})
         told_of = f"30 days ahead its intervals are too narrow: they held in {held} of 10 groups"
         assert told(off, model, told_of) is said, "the own horizon is told of once"
 
