@@ -120,6 +120,7 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
     labels = [CATALOGUE[name].label for name in model.encoding.features]
     explanation = shap.Explanation(values=shares, base_values=base, data=matrix, feature_names=labels)
     figure = Figure(figsize=(9, 6.5), facecolor=PAPER)  # not pyplot's: a notebook that trains keeps its own backend
+    figure.set_layout_engine("none")  # whatever a reader's own style says: the labels are longer than their axes
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # of a column that stays grey
         axes = shap.plots.beeswarm(explanation, max_display=shown, ax=figure.add_subplot(), show=False, plot_size=None)

@@ -177,7 +177,7 @@ FEATURES = (
         name="renewals_so_far",
         source="subscriptions",
         measure=total(_.turns, where=_.arr > 0),
-        label="Terms that ran to their end so far, each turn of one that renews by itself among them",
+        label="Terms that ran to their end so far, self-renewed ones too",
         words="{renewals_so_far} paid {renewals_so_far:term has|terms have} run to the end so far",
         unit=Unit.COUNT,
         healthy=Healthy.HIGH,

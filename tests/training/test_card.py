@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from training.calibration import Coverage
 from training.card import Making, card_files, card_markdown
 from training.lead import MIN_ENDED, before_the_end, early
 from training.model import Model
+from training.plots import _beeswarm
 from training.registry import champion_file
 from training.worth import MIN_SAID, groups
 
@@ -190,6 +192,13 @@ def test_the_plots_are_drawings_that_stand_alone(company: Company) -> None:
         root = ElementTree.fromstring(drawing)
         assert root.tag.endswith("svg")
         assert len(list(root.iter())) > 50, name
+
+
+def test_a_readers_own_style_of_plots_leaves_room_for_the_beeswarm(
+    company: Company, parts: tuple[Backtest, Model]
+) -> None:
+    with matplotlib.rc_context({"figure.constrained_layout.use": True, "figure.constrained_layout.w_pad": 5}):
+        assert _beeswarm(company.data, parts[1])
 
 
 def test_the_page_holds_the_card_and_its_plots_and_no_script(company: Company) -> None:
