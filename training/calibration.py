@@ -64,9 +64,13 @@ class Line:
         A segment that is unknown, or too small to be spoken of, adds nothing.
         """
         added = 0.0 if segments is None else segments.map(self.segments).fillna(0.0).to_numpy(dtype=np.float64)
-        if horizon_days is not None and self.levels:
-            added = added + np.interp(horizon_days, list(self.levels), list(self.levels.values()))
-        return np.asarray(self.slope * raw + self.intercept + added)
+        return np.asarray(self.slope * raw + self.intercept + added + self._level(horizon_days))
+
+    def _level(self, horizon_days: "int | Floats | None") -> Floats:
+        """What a horizon adds, or one each; nothing at the model's own."""
+        if horizon_days is None or not self.levels:
+            return np.zeros(())
+        return np.asarray(np.interp(horizon_days, list(self.levels), list(self.levels.values())))
 
     def at_renewal(self, raw: Floats, segments: pd.Series | None = None) -> Floats:
         """(rows,) served log-odds at the end of each row's own term."""
@@ -74,9 +78,7 @@ class Line:
 
     def error(self, log_odds: float, segment: str | None = None, horizon_days: int | None = None) -> float:
         """The standard error of log-odds served to an account of a segment at a horizon: of the line's part in them."""
-        added = self.segments.get(segment or "", 0.0)
-        if horizon_days is not None and self.levels:
-            added += float(np.interp(horizon_days, list(self.levels), list(self.levels.values())))
+        added = self.segments.get(segment or "", 0.0) + float(self._level(horizon_days))
         raw = (log_odds - added - self.intercept) / self.slope
         level, both, slope = self.doubt if horizon_days is None else self.doubts.get(horizon_days, self.doubt)
         return math.sqrt(max(level + 2 * raw * both + raw**2 * slope, 0.0))
