@@ -55,7 +55,7 @@ class Measure:
     by: Rows = None
     """What values `peak` parts the rows by (one expression, or several), or the age by which `latest` is the newest."""
     per: Rows = None
-    """What `peak` divides a value's sum by: a column told of the value."""
+    """What `peak` divides a value's sum by: a column told of the value, above 0."""
     short: str = ""
     """What arithmetic over many parts reads as, where its parts say less than its name."""
 
@@ -187,8 +187,7 @@ def named(rows: Rows, window: Window, told: Window | None = None, where: Rows = 
     are named at times, a week of which no row names one was a machine's, and that nobody came is known.
     """
     found, fitting = distinct(rows, window, where), either(count(window, where), 0)
-    told_of = rows.notnull() if where is None else where & rows.notnull()
-    names = either(count(told or window, told_of), 0)
+    names = either(distinct(rows, told or window, where), 0)
     known = either(only_if(names > 0, either(found, 0)), only_if(fitting < 1, 0))
     read = str(found).removeprefix("distinct").removesuffix(")")
     return replace(known, short=f"named{read}{'' if told is None else f', by {told}'})")

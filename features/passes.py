@@ -243,7 +243,9 @@ def _peak(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
     parts = table.group_by("account_id", *named).agg(**sums)
     if first.per is None:
         return parts.group_by("account_id").agg(**{key: _rounded(parts[key]).max() for key in nodes})
-    parts = tell(parts)
+    # Of what is told alike the largest sum is the largest share: it is asked once a value, not once a part of it.
+    columns = [one.get_name() for one in found if isinstance(one.op(), Field)]
+    parts = tell(parts.group_by("account_id", *columns).agg(**{key: parts[key].max() for key in nodes}))
     shares = {key: _rounded(parts[key] / first.per.resolve(parts)).max() for key in nodes}
     return parts.group_by("account_id").agg(**shares)
 

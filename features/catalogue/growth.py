@@ -6,6 +6,9 @@ from features.catalogue.usage import NAMED
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import between, count, distinct, either, last, mean, named, of, only_if, peak, settled, stated
 
+_MONTHLY = [_.feature, (_.event_age - 1) // 28]
+"""The parts of use that a monthly quota is for: four weeks of one feature."""
+
 FEATURES = (
     Feature(
         name="entitled_features",
@@ -77,7 +80,7 @@ FEATURES = (
     Feature(
         name="quota_use_28d",
         source="usage",
-        measure=only_if(of("quota_28d") > 0, either(peak(_.feature, _.quantity, last(28), per=_.quota), 0)),
+        measure=only_if(of("quota_28d") > 0, either(peak(_MONTHLY, _.quantity, last(28), per=_.quota), 0)),
         label="Quota used, of the feature that is nearest its own",
         words="{quota_use_28d} of the monthly quota was used, of the feature that is nearest its own",
         unit=Unit.PERCENT,
@@ -159,7 +162,7 @@ FEATURES = (
         source="usage",
         measure=only_if(
             of("quota_28d") > 0,
-            either(peak([_.feature, (_.event_age - 1) // 28], _.quantity, last(168), per=_.quota), 0),
+            either(peak(_MONTHLY, _.quantity, last(168), per=_.quota), 0),
         ),
         label="Quota used in the busiest four weeks of 24, of the feature that came nearest its own",
         words="The busiest four weeks of the last 24 used {quota_peak_168d} of a feature's monthly quota",
