@@ -5,6 +5,7 @@ sees ages, never calendar dates, so it can neither reach past `as_of` nor ask th
 are not read: an account with none but those is like one without rows, and a feature's `empty` speaks for both.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -53,9 +54,9 @@ class Measure:
     window: Window | None = None
     constant: float | str | None = None
     by: Rows = None
-    """What values `peak` parts the rows by (one expression, or several), or the age by which `latest` is the newest."""
+    """What values `peak` parts the rows by, or the age by which `latest` is the newest."""
     per: Rows = None
-    """What `peak` divides a value's sum by: a column told of the value, above 0."""
+    """What `peak` divides a value's sum by: a column told of the value."""
     short: str = ""
     """What arithmetic over many parts reads as, where its parts say less than its name."""
 
@@ -155,8 +156,8 @@ def latest(rows: Rows, where: Rows = None, by: Rows = None) -> Measure:
 
 
 def peak(by: Rows, rows: Rows, window: Window | None = None, where: Rows = None, per: Rows = None) -> Measure:
-    """The largest sum of `rows` that falls to one value of `by` (a list: of all together), each divided by what `per`
-    is told of the value; null where no row that fits has one."""
+    """The largest sum of `rows` that falls to one value of `by`, each divided by what `per` is told of the value; null
+    where no row that fits has one."""
     return Measure("peak", rows=rows, where=where, window=window, by=by, per=per)
 
 
@@ -173,6 +174,12 @@ def change(now: Measure, before: Measure) -> Measure:
 def either(first: Measure, second: Measure | float) -> Measure:
     """`first`, or `second` where `first` is null."""
     return Measure("either", (first, _measure(second)))
+
+
+def highest(measures: Sequence[Measure]) -> Measure:
+    """The highest of several measures; one that is null is passed over."""
+    found = reduce(lambda one, other: Measure("highest", (one, other)), measures)
+    return replace(found, short=f"highest({', '.join(str(each) for each in measures)})")
 
 
 def only_if(condition: Measure, measure: Measure | float) -> Measure:

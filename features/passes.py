@@ -236,16 +236,14 @@ def _peak(rows: ir.Table, nodes: Nodes, tell: Tell) -> ir.Table:
     """
     first = next(iter(nodes.values()))
     table = tell(rows) if first.per is None else rows
-    found = [one.resolve(table) for one in (first.by if isinstance(first.by, list) else [first.by])]
-    named = {one.get_name() if isinstance(one.op(), Field) else f"part{at}": one for at, one in enumerate(found)}
-    table = table.mutate(**named).filter([one.notnull() for one in found])
+    value = first.by.resolve(table)
+    name = value.get_name() if isinstance(value.op(), Field) else "part"
+    table = table.mutate(**{name: value}).filter(value.notnull())
     sums = {key: node.rows.resolve(table).sum(where=_fits(table, node)) for key, node in nodes.items()}
-    parts = table.group_by("account_id", *named).agg(**sums)
+    parts = table.group_by("account_id", name).agg(**sums)
     if first.per is None:
         return parts.group_by("account_id").agg(**{key: _rounded(parts[key]).max() for key in nodes})
-    # Of what is told alike the largest sum is the largest share: it is asked once a value, not once a part of it.
-    columns = [one.get_name() for one in found if isinstance(one.op(), Field)]
-    parts = tell(parts.group_by("account_id", *columns).agg(**{key: parts[key].max() for key in nodes}))
+    parts = tell(parts)
     shares = {key: _rounded(parts[key] / first.per.resolve(parts)).max() for key in nodes}
     return parts.group_by("account_id").agg(**shares)
 

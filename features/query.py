@@ -99,5 +99,8 @@ class _Compiled:
                 return (left < right).cast("int32")
             case "either":
                 return left.cast("float64").coalesce(right.cast("float64"))
+            case "highest":
+                left, right = left.cast("float64"), right.cast("float64")
+                return ibis.greatest(left.coalesce(right), right.coalesce(left))
             case _:
                 raise ValueError(f"measure {node.op!r} is not known; see features/measure.py")

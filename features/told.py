@@ -108,7 +108,7 @@ def columns_read(source: str, node: Measure) -> frozenset[str]:
     blank = _blank(source)
     return frozenset(
         field.name
-        for rows in (node.rows, node.where, *(node.by if isinstance(node.by, list) else [node.by]), node.per)
+        for rows in (node.rows, node.where, node.by, node.per)
         if rows is not None
         for field in rows.resolve(blank).op().find(ops.Field)
     )

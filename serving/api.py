@@ -57,6 +57,8 @@ def brief_document(brief: Brief) -> dict[str, Any]:
         document["milestones"] = [milestone_document(step) for step in brief.milestones]
     if brief.notes:
         document["notes"] = [note_document(note) for note in brief.notes]
+    if brief.growth_waits:
+        document["growth_waits"] = brief.growth_waits
     if brief.evidence:
         document["evidence"] = [asdict(row) for row in brief.evidence]
     return document

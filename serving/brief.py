@@ -25,7 +25,8 @@ class Evidence:
 class Brief:
     """One account on one date. `health`: how many of 100 accounts are likelier to leave. `blind`: the silent families.
 
-    `milestones` are the steps of an onboarding that is not finished; `notes` say who stands behind a number, and when.
+    `milestones` are the steps of an onboarding that is not finished; `notes` say who stands behind a number, and when;
+    `growth_waits` says why the account gets no offer to grow yet ("": it may).
     """
 
     account_id: str
@@ -42,17 +43,12 @@ class Brief:
     evidence: tuple[Evidence, ...]
     milestones: tuple[Milestone, ...] = ()
     notes: tuple[Note, ...] = ()
+    growth_waits: str = ""
 
     @property
     def held_out(self) -> bool:
         """Whether the account gets no playbook, so that what playbooks do can be measured."""
         return any(score.held_out for score in self.scores)
-
-    @property
-    def kept_first(self) -> bool:
-        """Whether the account is likely to leave: selling to it is itself a risk, so growth waits until it is less."""
-        churn = self.score("churn")
-        return churn is not None and churn.tier == "high"
 
     def score(self, outcome: str) -> Score | None:
         """The score for one outcome, or None where there is not enough to say."""

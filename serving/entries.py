@@ -50,6 +50,7 @@ def brief_entries(scoring: Scoring) -> list[dict[str, Any]]:
         kept |= {"segment": asdict(brief.segment), "coverage": brief.coverage, "blind": list(brief.blind)}
         kept["milestones"] = [milestone_document(step) for step in brief.milestones]
         kept["notes"] = [note_document(note) for note in brief.notes]
+        kept["growth_waits"] = brief.growth_waits
         known = {name: facts[name] for name in CATALOGUE if is_known(facts.get(name))}
         rows.append(
             {
@@ -114,4 +115,5 @@ def brief_from(document: dict[str, Any], scores: tuple[Score, ...], as_of: date)
         evidence=(),
         milestones=tuple(milestone_from(step) for step in document.get("milestones", ())),
         notes=tuple(note_from(note) for note in document.get("notes", ())),
+        growth_waits=document.get("growth_waits", ""),
     )

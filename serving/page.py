@@ -161,17 +161,6 @@ def advice(brief: Brief, playbooks: Playbooks) -> tuple[Advice, ...]:
     return tuple(Advice(playbooks[id], tuple(one.outcome for one in scores if id in one.playbooks)) for id in ids)
 
 
-def growth_waits(brief: Brief) -> str:
-    """Why an account that may grow gets no offer yet (`serving/scoring.py` withholds it); nothing where it may."""
-    growth = brief.score("expansion")
-    if growth is None or growth.tier == "low":
-        return ""
-    if brief.kept_first:
-        return "Churn risk is high: settle that first, growth follows value."
-    unused = any(row.feature == "no_first_value" and row.value == "yes" for row in brief.evidence)
-    return "No feature that bears the value has been used yet: growth follows value." if unused else ""
-
-
 def unscored(account_id: str, shelf: Shelf) -> str:
     """Why an account has no score."""
     run = shelf.run()
@@ -262,7 +251,6 @@ def page_routes(
             brief=brief,
             sparks={outcome: spark(past, outcome) for outcome in OUTCOMES},
             advice=advice(brief, playbooks),
-            growth_waits=growth_waits(brief),
             notes={name: [note for note in brief.notes if FAMILY_OF.get(note.feature) == name] for name in names},
             families={name: [row for row in brief.evidence if row.family == name] for name in names},
             days_old=(today() - brief.as_of).days,

@@ -219,12 +219,18 @@ def _brief(
 def value_first(brief: Brief, row: Mapping[str, object]) -> Brief:
     """The brief without an offer to grow where churn is likely, or no feature that bears the value was used yet.
 
-    2026-11-27: growth follows value; an account that has drawn none from what it pays for is not asked to pay for more.
+    Selling to an account that is likely to leave is itself a risk. 2026-11-27: growth follows value; an account that
+    has drawn none from what it pays for is not asked to pay for more.
     """
-    if not brief.kept_first and not number_of(row, "no_first_value"):
+    churn = brief.score("churn")
+    if churn is not None and churn.tier == "high":
+        why = "Churn risk is high: settle that first, growth follows value."
+    elif number_of(row, "no_first_value"):
+        why = "No feature that bears the value has been used yet: growth follows value."
+    else:
         return brief
     waiting = (replace(one, playbooks=()) if one.outcome == "expansion" else one for one in brief.scores)
-    return replace(brief, scores=tuple(waiting))
+    return replace(brief, scores=tuple(waiting), growth_waits=why)
 
 
 def blind_families(row: dict[str, object]) -> tuple[str, ...]:

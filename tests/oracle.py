@@ -60,7 +60,7 @@ def columns_read(measure: Measure) -> set[str]:
             return Cell(None)
 
     for node in aggregates(measure):
-        for rows in (node.rows, node.where, *ways(node), node.per):
+        for rows in (node.rows, node.where, node.by, node.per):
             if rows is not None:
                 rows.resolve(Listening())
     return asked
@@ -120,6 +120,8 @@ def measured(node: Measure, source: str, known: Known) -> Value:
     parts: list[Any] = [measured(part, source, known) for part in node.of]
     if node.op == "either":
         return next((part for part in parts if part is not None), None)
+    if node.op == "highest":
+        return max((part for part in parts if part is not None), default=None)
     if None in parts or (node.op == "/" and parts[1] == 0) or (node.op == "root" and parts[0] < 0):
         return None
     return float(ARITHMETIC[node.op](*parts))
@@ -170,18 +172,13 @@ def aggregated(node: Measure, rows: list[Row]) -> Value:
             raise ValueError(f"the oracle does not know {node.op}")
 
 
-def ways(node: Measure) -> list[Any]:
-    """The expressions by which a node parts or orders rows."""
-    return node.by if isinstance(node.by, list) else [node.by]
-
-
 def peak_of(node: Measure, rows: list[Row]) -> float | None:
     """The largest of the sums that fall to one value, each as a share of what the value may have, if that is asked."""
     sums: dict[Any, float] = {}
     for row in rows:
-        part, value = tuple(resolved(by, row) for by in ways(node)), resolved(node.rows, row)
+        part, value = resolved(node.by, row), resolved(node.rows, row)
         of_it = 1 if node.per is None else resolved(node.per, row)
-        if None not in part and value is not None and of_it is not None:
+        if part is not None and value is not None and of_it is not None:
             sums[part] = sums.get(part, 0.0) + value / of_it
     return round(max(sums.values()) + HAIR, DIGITS) if sums else None
 

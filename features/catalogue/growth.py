@@ -4,10 +4,24 @@ from ibis import _
 
 from features.catalogue.usage import NAMED
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import between, count, distinct, either, last, mean, named, of, only_if, peak, settled, stated
+from features.measure import (
+    between,
+    count,
+    distinct,
+    either,
+    highest,
+    last,
+    mean,
+    named,
+    of,
+    only_if,
+    peak,
+    settled,
+    stated,
+)
 
-_MONTHLY = [_.feature, (_.event_age - 1) // 28]
-"""The parts of use that a monthly quota is for: four weeks of one feature."""
+_QUOTA_USED = [peak(_.feature, _.quantity, between(28 * month, 28 * month + 28), per=_.quota) for month in range(6)]
+"""In each four weeks, the newest first: how much of its quota the feature used that came nearest its own."""
 
 FEATURES = (
     Feature(
@@ -80,7 +94,7 @@ FEATURES = (
     Feature(
         name="quota_use_28d",
         source="usage",
-        measure=only_if(of("quota_28d") > 0, either(peak(_MONTHLY, _.quantity, last(28), per=_.quota), 0)),
+        measure=only_if(of("quota_28d") > 0, either(_QUOTA_USED[0], 0)),
         label="Quota used, of the feature that is nearest its own",
         words="{quota_use_28d} of the monthly quota was used, of the feature that is nearest its own",
         unit=Unit.PERCENT,
@@ -160,10 +174,7 @@ FEATURES = (
     Feature(
         name="quota_peak_168d",
         source="usage",
-        measure=only_if(
-            of("quota_28d") > 0,
-            either(peak(_MONTHLY, _.quantity, last(168), per=_.quota), 0),
-        ),
+        measure=only_if(of("quota_28d") > 0, either(highest(_QUOTA_USED), 0)),
         label="Quota used in the busiest four weeks of 24, of the feature that came nearest its own",
         words="The busiest four weeks of the last 24 used {quota_peak_168d} of a feature's monthly quota",
         unit=Unit.PERCENT,

@@ -18,6 +18,7 @@ from features.measure import (
     count,
     distinct,
     either,
+    highest,
     largest,
     last,
     latest,
@@ -337,10 +338,12 @@ def test_roots_and_conditions_are_null_where_they_say_nothing(tmp_path: Path) ->
         more=rows > 1,
         held=only_if(rows > 1, rows * 7),
         instead=either(smallest(_.quantity, last(7)), -3),
+        most=highest([largest(_.quantity, last(7)), rows * 2, rows * -1]),
+        none=highest([largest(_.quantity, last(7)), largest(_.quantity, between(2, 7))]),
     )
     seen = looks(tmp_path, features, usage=usage)
-    assert list(seen["a"].values()) == [2, None, 1, 14, 4]
-    assert list(seen["b"].values()) == [0, None, 0, None, -3]
+    assert list(seen["a"].values()) == [2, None, 1, 14, 4, 4, 4]
+    assert list(seen["b"].values()) == [0, None, 0, None, -3, 2, None]
 
 
 def test_a_trend_needs_use_and_a_surprise_needs_weeks_that_differ(tmp_path: Path) -> None:

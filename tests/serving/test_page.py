@@ -29,6 +29,7 @@ from serving.brief import Brief, Evidence
 from serving.page import error_page, key_page, odds, page_routes, renewal, short_money, strength
 from serving.playbooks import TIERS, load_playbooks
 from serving.score import Ahead, Driver, Score
+from serving.scoring import value_first
 from serving.shelf import Shelf
 
 TODAY = date(2025, 3, 5)
@@ -101,17 +102,17 @@ def accounts() -> tuple[Brief, ...]:
     """A book with every kind of trouble in it, hostile names among them."""
     north = {VALUE: 1.9, CHAMPION: 1.1, CONTEXT: 0.35, ISSUE: 0.28, BUDGET: -0.06, ROOM: -0.4}
     grow = {ROOM: 1.6, VALUE: 0.7, ISSUE: -0.2, CONTEXT: 0.05}
-    harbour = brief(
+    harbour = value_first(brief(
         "AC-1042", "Harbourline Logistics", "Dana Whitfield", LARGE, 318_000, 41,
         score("AC-1042", "churn", "high", 318_000, LARGE, north),
         score("AC-1042", "contraction", "medium", 318_000, LARGE, {VALUE: 1.1, BUDGET: 0.4, CONTEXT: -0.2}),
         score("AC-1042", "expansion", "high", 318_000, LARGE, grow),
-    )  # fmt: skip
-    fern = brief(
+    ), {})  # fmt: skip
+    fern = value_first(brief(
         "AC-2210", "Fernhill Diagnostics", "Marek Osei", MIDDLE, 86_400, 12,
         score("AC-2210", "churn", "high", 86_400, MIDDLE, {BUDGET: 1.8, VALUE: 0.9, CHAMPION: -0.3}),
         score("AC-2210", "expansion", "low", 86_400, MIDDLE, {ROOM: -1.2}),
-    )  # fmt: skip
+    ), {})  # fmt: skip
     hostile = brief(
         "<script>alert(1)</script>", '<script>alert("x")</script>', '"><img src=x onerror=alert(1)>', MIDDLE, 51_000, 2,
         score("<script>alert(1)</script>", "churn", "medium", 51_000, MIDDLE, {SECURITY: 1.2, ROOM: -0.4}),
@@ -403,12 +404,10 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
         assert words in text
 
 
-def test_growth_waits_for_value() -> None:
-    calm = next(one for one in accounts() if one.account_id == "AC-3")
-    grows = replace(calm, scores=(*calm.scores, score("AC-3", "expansion", "high", 9, LARGE, {ROOM: 2.0})))
-    unused = Evidence("onboarding", "no_first_value", "No first value yet", "yes", "")
-    assert page.growth_waits(replace(grows, evidence=(unused,))).startswith("No feature that bears the value")
-    assert page.growth_waits(grows) == page.growth_waits(replace(calm, evidence=(unused,))) == ""
+def test_nothing_is_said_of_growth_that_nobody_expects(get: Callable[[str], Answer], shelf: Samples) -> None:
+    small = next(one for one in shelf.briefs if one.account_id == "AC-2210")
+    assert small.growth_waits
+    assert "Growth waits" not in get("/accounts/AC-2210").text
 
 
 def test_base_and_shares_end_at_the_probability() -> None:

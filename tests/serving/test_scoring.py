@@ -166,10 +166,11 @@ def test_an_offer_to_grow_is_withheld_where_churn_is_likely(company: Company) ->
 
 
 def test_an_offer_to_grow_is_withheld_until_value_is_realised(company: Company) -> None:
-    briefs = [brief for scoring in company.scorings.values() for brief in scoring.briefs if not brief.kept_first]
+    briefs = [brief for scoring in company.scorings.values() for brief in scoring.briefs if not brief.growth_waits]
     offered = next(brief for brief in briefs if (growing := brief.score("expansion")) and growing.playbooks)
     assert value_first(offered, {"no_first_value": 0.0}) == value_first(offered, {}) == offered
     waiting = value_first(offered, {"no_first_value": 1.0})
+    assert waiting.growth_waits.startswith("No feature that bears the value")
     assert [one.playbooks for one in waiting.scores if one.outcome == "expansion"] == [()]
     assert waiting.score("churn") == offered.score("churn")
 
