@@ -41,8 +41,8 @@ def faults(result: Backtest, trial: Trial | None = None) -> list[str]:
         difference, low, high = result.beats[name]
         if not low > 0:
             found.append(
-                f"does not beat {CALLED.get(name, name)}: log loss lower by "
-                f"{difference:+.4f} ({low:+.4f} to {high:+.4f})"
+                f"does not beat {CALLED.get(name, name)}: its log loss less ours is {difference:+.4f} "
+                f"({low:+.4f} to {high:+.4f})"
             )
     if not ours.average_precision >= result.metrics[HEALTH].average_precision:
         found.append(

@@ -186,7 +186,10 @@ def _challenger(home: Path, client: Any, outcome: str, entry: dict[str, Any]) ->
     """The challenger; where it serves already there is none, and what became of the newest version is told instead."""
     chosen, there, serving = alias(client, outcome, CHALLENGER), versions(client, outcome), _sound(home, outcome)
     if not there:
-        raise RegistryError(f"{outcome} has no challenger; run `tenure train … --outcome {outcome}` first")
+        raise RegistryError(
+            f"{outcome} has no challenger: not trained yet, or there was not enough to say. "
+            f"Run `tenure train … --outcome {outcome}`, which says which"
+        )
     if chosen and (serving is None or serving.version != f"{outcome}-v{chosen}"):
         return chosen
     newest = there[-1]

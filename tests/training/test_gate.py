@@ -63,7 +63,7 @@ def test_a_model_that_is_not_shown_to_beat_logistic_regression_is_refused(
     passing: Backtest, by: tuple[float, float, float]
 ) -> None:
     (fault,) = faults(replace(passing, beats=passing.beats | {LOGISTIC: by}))
-    told = f"log loss lower by {by[0]:+.4f} ({by[1]:+.4f} to {by[2]:+.4f})"
+    told = f"its log loss less ours is {by[0]:+.4f} ({by[1]:+.4f} to {by[2]:+.4f})"
     assert fault == f"does not beat logistic regression: {told}"
 
 
@@ -88,7 +88,7 @@ def test_a_comparison_that_cannot_be_told_does_not_open_the_gate(passing: Backte
 @pytest.mark.parametrize("signal", [RENEWAL_ALONE, USAGE_ALONE])
 def test_one_signal_alone_must_be_beaten(passing: Backtest, signal: str) -> None:
     (fault,) = faults(replace(passing, beats=passing.beats | {signal: (0.001, -0.001, 0.003)}))
-    assert fault == f"does not beat {signal}: log loss lower by +0.0010 (-0.0010 to +0.0030)"
+    assert fault == f"does not beat {signal}: its log loss less ours is +0.0010 (-0.0010 to +0.0030)"
 
 
 @pytest.mark.parametrize(

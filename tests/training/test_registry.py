@@ -208,7 +208,7 @@ def test_no_version_serves_without_its_entry(company: Company, home: Path, monke
 def test_what_is_not_there_is_refused_by_name(home: Path) -> None:
     with pytest.raises(RegistryError, match=r"churn has no version 9; there is 1"):
         promote(home, "churn", "9")
-    with pytest.raises(RegistryError, match=r"contraction has no challenger; run `tenure train"):
+    with pytest.raises(RegistryError, match=r"contraction has no challenger: not trained yet, .* Run `tenure train"):
         promote(home, "contraction")
     with pytest.raises(RegistryError, match="contraction has no earlier champion"):
         rollback(home, "contraction")
