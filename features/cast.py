@@ -17,7 +17,8 @@ def _try_number(text): ...  # type: ignore[no-untyped-def]
 BEYOND = 1e300
 """A number from here on, and what is no number, is none."""
 
-_ISO = r"^\s*\d{4}-\d{1,2}-\d{1,2}([ T].*)?$"
+_ISO = r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+"""A day, or a moment with its offset from UTC; a zone's name, PM and all else are read in other ways elsewhere."""
 _DECIMAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
@@ -36,6 +37,7 @@ def read_id(cell: ir.Value) -> ir.StringValue:
 
 def read_time(engine: Engine, text: ir.StringValue) -> ir.TimestampValue:
     """The UTC moment that an ISO 8601 text names, null where it names none; alike on every engine."""
+    text = text.strip().re_replace(r"\s*(Z|z|UTC)$", "Z").re_replace(r"\s+([+-]\d{2}(:?\d{2})?)$", r"\1")
     plain = ibis.cases((text.re_search(_ISO), text))
     moment = _try_time(plain) if engine.dialect == "postgres" else plain.try_cast("timestamp('UTC')")
     return moment.cast("timestamp")

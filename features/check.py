@@ -139,6 +139,7 @@ def good_rows(checked: ir.Table) -> ir.Table:
 def _typed(engine: Engine, rows: ir.Table, source: Source, accounts: ir.Table | None) -> ir.Table:
     """Cells cast to what SOURCES says (null where they cannot be), raw cells as `raw_*`, clocks filled in."""
     given = [column for column in source.columns if column.name in rows.columns]
+    rows = engine.spelt(rows.select(*(column.name for column in given)))
     typed = engine.bytewise(
         rows.select(
             **{column.name: _cast(engine, rows[column.name], column) for column in given},

@@ -4,14 +4,13 @@ DuckDB is embedded and the default; PostgreSQL and a Spark cluster run the same 
 Whatever is made there lives in the session: temporary tables or views, nothing that stays.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import ibis
@@ -33,6 +32,9 @@ CELLS_PER_MEGABYTE = 15_000
 2026-11-26: all features of 50,000 accounts fit in 400 MB and not in 300, of 200,000 in 1,500.
 """
 
+OWN = "tenure_"
+"""How the names of what is made in a session begin, so that they are not those of a company's own tables."""
+
 _BYTEWISE = ' COLLATE "C"'
 
 RETRIES = (1.0, 4.0, 15.0)
@@ -47,14 +49,16 @@ class EngineError(ValueError):
 class Engine:
     """One open connection. `dialect` is the name that ibis gives to the engine's SQL.
 
-    `faults` are the exceptions that the engine's driver raises, `lost` those that mean that the connection is gone.
+    `faults` are the exceptions that the engine's driver raises, `lost` those that mean that the connection is gone;
+    `prepared` makes what a new session needs.
     """
 
     connection: ibis.BaseBackend
     dialect: str
     faults: tuple[type[Exception], ...]
     lost: tuple[type[Exception], ...] = ()
-    made: list[Callable[[], object]] = field(default_factory=list)
+    prepared: Callable[[ibis.BaseBackend], object] = repr
+    made: list[Callable[[], ir.Table]] = field(default_factory=list)
 
     def text(self, table: ir.Table) -> str:
         """The engine's own SQL for an expression."""
@@ -66,22 +70,28 @@ class Engine:
         return found
 
     def put(self, name: str, rows: pd.DataFrame, schema: Mapping[str, str] | None = None) -> ir.Table:
-        """A frame as a table of this session; a table of that name is replaced."""
-        return self._made(lambda: self._put(name, rows, schema), name)
+        """A frame as a table of this session; one that was put there under that name is replaced."""
+        return self._made(lambda: self._put(OWN + name, rows, schema))
 
     def keep(self, name: str, rows: ir.Table) -> ir.Table:
         """An expression computed once, as a table of this session."""
-        return self._made(lambda: self._keep(name, rows), name)
+        return self._made(lambda: self._keep(OWN + name, rows))
 
     def select(self, name: str, text: str) -> ir.Table:
         """A SELECT in the engine's own SQL as a relation of this session."""
         kind = "TEMPORARY VIEW" if self.dialect == "pyspark" else "TEMP VIEW"
 
         def make() -> ir.Table:
-            self.connection.raw_sql(f"CREATE OR REPLACE {kind} {name} AS {text}")
-            return self.connection.table(name)
+            self.connection.raw_sql(f"CREATE OR REPLACE {kind} {OWN}{name} AS {text}")
+            return self.connection.table(OWN + name)
 
-        return self._made(make, name)
+        return self._made(make)
+
+    def spelt(self, rows: ir.Table) -> ir.Table:
+        """The rows with texts that are texts: PostgreSQL's own kinds of word, an ENUM, are read as one and are none."""
+        if self.dialect != "postgres":
+            return rows
+        return rows.mutate(**{name: rows[name].concat("") for name, kind in rows.schema().items() if kind.is_string()})
 
     def bytewise(self, rows: ir.Table) -> ir.Table:
         """The rows with text that compares byte by byte: which plan is the largest is alike on every engine.
@@ -121,7 +131,10 @@ class Engine:
     def _put(self, name: str, rows: pd.DataFrame, schema: Mapping[str, str] | None) -> ir.Table:
         if self.dialect == "pyspark":
             return self.connection.create_view(name, ibis.memtable(rows, schema=schema), overwrite=True)
-        return self.connection.create_table(name, rows, schema=schema, temp=True, overwrite=True)
+        if self.dialect == "postgres":
+            # `overwrite` drops whatever has the name, a table of the company's own too: only what is temporary may go.
+            self.connection.raw_sql(f'DROP TABLE IF EXISTS pg_temp."{name}"').close()
+        return self.connection.create_table(name, rows, schema=schema, temp=True, overwrite=self.dialect == "duckdb")
 
     def _keep(self, name: str, rows: ir.Table) -> ir.Table:
         match self.dialect:
@@ -137,11 +150,11 @@ class Engine:
                 self.connection.raw_sql(f"CACHE TABLE `{name}`")
         return kept
 
-    def _made(self, make: Callable[[], ir.Table], name: str) -> ir.Table:
-        """What `make` makes, remembered: a session that is lost is made again."""
+    def _made(self, make: Callable[[], ir.Table]) -> ir.Table:
+        """What `make` makes, remembered: a session that is lost is made again, and a new one has none of it."""
         made = self._tried(make)
         if self.lost:
-            self.made.append(lambda: (self.connection.drop_table(name, force=True), make()))
+            self.made.append(make)
         return made
 
     def _tried(self, work: Callable[[], Any]) -> Any:
@@ -168,7 +181,7 @@ class Engine:
         """A new session with all that was made in the lost one."""
         self.connection.disconnect()
         self.connection.reconnect()
-        _prepared(self.connection, self.dialect)
+        self.prepared(self.connection)
         for again in self.made:
             again()
 
@@ -183,110 +196,6 @@ def embedded() -> Engine:
         connection.raw_sql("SET TimeZone = 'UTC'")  # needed, and possible, only where a zone library is loaded
     connection.raw_sql("SET preserve_insertion_order = false")
     return Engine(connection, "duckdb", (duckdb.Error,))
-
-
-def served(location: str) -> tuple[Engine, dict[str, ir.Table]]:
-    """The engine at a `postgres://` or `spark://` location, and its relations by name.
-
-    `postgres://user@host:5432/database/schema`: the tables and views of the schema (default: the search path). The
-    password comes from the location, `PGPASSWORD` or a password file. `spark://host:7077/database` are the tables of
-    a catalogue database, `spark://host:7077?folder=s3a://bucket/export` the Parquet folders and files named after
-    the source tables; further `spark.*` parameters configure the session. Raises `EngineError`.
-    """
-    if location.startswith("spark://"):
-        return _on_spark(location)
-    return _on_postgres(location)
-
-
-def _on_postgres(location: str) -> tuple[Engine, dict[str, ir.Table]]:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise EngineError("PostgreSQL needs an extra; install it with: pip install 'tenure[postgres]'") from error
-    first: Exception | None = None
-    for seconds in (0.0, *RETRIES):
-        time.sleep(seconds)
-        try:
-            connection = ibis.connect(location)
-            _prepared(connection, "postgres")
-        except psycopg.OperationalError as error:
-            first = error
-            if "authentication" in str(error) or "does not exist" in str(error):
-                break
-            continue
-        engine = Engine(connection, "postgres", (psycopg.Error,), (psycopg.OperationalError, psycopg.InterfaceError))
-        return engine, {name: connection.table(name) for name in connection.list_tables()}
-    raise EngineError(f"{without_password(location)} cannot be reached: {first_line(first)}") from first
-
-
-def _on_spark(location: str) -> tuple[Engine, dict[str, ir.Table]]:
-    try:
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise EngineError("Spark needs an extra and Java 17; install it with: pip install 'tenure[spark]'") from error
-    parts = urlsplit(location)
-    asked = dict(parse_qsl(parts.query))
-    folder = asked.pop("folder", None)
-    if unknown := [name for name in asked if not name.startswith("spark.")]:
-        raise EngineError(f"{location}: {', '.join(unknown)} is not known; expected folder or a spark.* setting")
-    settings = {"spark.ui.enabled": "false", "spark.sql.ansi.enabled": "true", "spark.sql.session.timeZone": "UTC"}
-    settings |= {"spark.ui.showConsoleProgress": "false"}
-    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        settings |= {"spark.driver.host": "127.0.0.1"}
-    builder = SparkSession.builder.master(f"spark://{parts.netloc}").appName("tenure")
-    try:
-        session = builder.config(map=dict[str, Any](settings | asked)).getOrCreate()
-        connection = ibis.pyspark.connect(session)
-        engine = Engine(connection, "pyspark", (PySparkException, Py4JError))
-        if folder is not None:
-            return engine, _in_folder(connection, session, folder)
-        if parts.path.strip("/"):
-            session.sql(f"USE `{parts.path.strip('/')}`")
-        return engine, {name: connection.table(name) for name in connection.list_tables()}
-    except (PySparkException, Py4JError) as error:
-        raise EngineError(f"{location} cannot be used: {first_line(error)}") from error
-
-
-def _in_folder(connection: ibis.BaseBackend, session: Any, folder: str) -> dict[str, ir.Table]:
-    """The Parquet relations of a folder that the cluster can read, by name."""
-    place = session._jvm.org.apache.hadoop.fs.Path(folder)
-    files = place.getFileSystem(session._jsc.hadoopConfiguration())
-    if not files.exists(place):
-        raise EngineError(f"{folder} does not exist on the cluster; expected a folder of Parquet tables")
-    names = [str(status.getPath().getName()) for status in files.listStatus(place)]
-    tables = {Path(name).stem: name for name in sorted(names) if not name.startswith((".", "_"))}
-    found = {}
-    for name, file in tables.items():
-        session.read.parquet(f"{folder.rstrip('/')}/{file}").createOrReplaceTempView(f"given_{name}")
-        found[name] = connection.table(f"given_{name}")
-    return found
-
-
-def _prepared(connection: ibis.BaseBackend, dialect: str) -> None:
-    """Functions that PostgreSQL lacks: a cast that is null where it fails, for this session only.
-
-    Raises `EngineError` where the role may make nothing of its own.
-    """
-    if dialect != "postgres":
-        return
-    import psycopg
-
-    try:
-        for kind in ("timestamptz", "float8"):
-            connection.raw_sql(
-                f"CREATE OR REPLACE FUNCTION pg_temp.try_{kind}(text) RETURNS {kind} LANGUAGE plpgsql IMMUTABLE STRICT "
-                f"AS $$ BEGIN RETURN $1::{kind}; EXCEPTION WHEN OTHERS THEN RETURN NULL; END $$"
-            ).close()
-    except psycopg.ProgrammingError as error:
-        database, role = connection.con.info.dbname, connection.con.info.user
-        connection.disconnect()
-        raise EngineError(
-            f"the database {database} does not let {role} make temporary tables and functions ({first_line(error)}); "
-            f'its owner may run: GRANT TEMPORARY ON DATABASE "{database}" TO "{role}"'
-        ) from error
 
 
 def without_password(location: str) -> str:

@@ -64,8 +64,9 @@ class Feature:
     """One column of a snapshot.
 
     `words` is a sentence about a known value; `{name}` is that feature's value in its unit, `{name:one|many}` a form by
-    number for counts and days, `{name:fell #|rose #|stayed the same}` one by its sign: `#` is its size, and the third
-    is for what would be said as 0, or lies within a bound that stands fourth. A form may hold other features' values.
+    number for counts and days, `{name:yes|no}` one for a flag, `{name:fell #|rose #|stayed the same}` one by its sign:
+    `#` is its size, and the third is for what would be said as 0, or lies within a bound that stands fourth. A form may
+    hold other features' values.
     `empty` is the value for an account without a row in `source`: 0, or None for unknown.
     """
 
@@ -88,6 +89,10 @@ class Feature:
     def compares(self) -> bool:
         """Whether the sentence itself says what the value is to be held against."""
         return "#" in self.words or len(self.mentions) > 1
+
+
+NOTHING = 0.05
+"""A score that differs by less does not differ in words."""
 
 
 def is_known(value: object) -> bool:
@@ -118,6 +123,8 @@ def spoken(value: object, unit: Unit) -> str:
             return "yes" if number else "no"
         case Unit.MONEY:
             return f"{number:z,.0f}" if abs(number) >= 10 or number == round(number) else f"{number:z,.2f}"
+        case Unit.SCORE if 0 < number < NOTHING:
+            return f"{number:.1g}"
         case _:
             return f"{number:z,.0f}" if abs(number - round(number)) < 0.05 else f"{number:z,.1f}"
 
@@ -135,7 +142,10 @@ class _Spoken:
         number = float(self.value) if isinstance(self.value, (int, float)) else 0.0
         size = spoken(abs(number), self.unit)
         one, other, *none = spec.split("|")
-        if none and (not re.search("[1-9]", size) or abs(number) <= float("".join(none[1:]) or 0)):
+        if self.unit is Unit.FLAG:
+            return one if number else other
+        nothing = abs(number) < NOTHING if self.unit is Unit.SCORE else not re.search("[1-9]", size)
+        if none and (nothing or abs(number) <= float("".join(none[1:]) or 0)):
             return none[0]
         if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
             return one if said in ("1", "1 day") else other

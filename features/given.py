@@ -1,5 +1,6 @@
 """What a location holds, by source and before any check: relations as handed over, mapped where a mapping says how."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,12 +10,15 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
-from features.engine import SERVED, Engine, EngineError, embedded, first_line, served, without_password
+from features.engine import SERVED, Engine, EngineError, embedded, first_line, without_password
 from features.mapping import MappedSource, read_mapping
+from features.served import served
 from features.source import Kind, Source
 from features.sources import SOURCES
 
 ENDINGS = (".parquet", ".csv")
+_ELSEWHERE = re.compile(r"\w+_scan\b|read_\w+|\.(parquet|csv|json)\b|now\(|current_|today\(", re.IGNORECASE)
+"""What says that a SELECT reads files of its own, or the clock."""
 
 
 class WarehouseError(ValueError):
@@ -25,13 +29,15 @@ class WarehouseError(ValueError):
 class Given:
     """One relation as handed over. `files` are what it is made of, empty on an engine that is not embedded.
 
-    `only` gives the rows of some of the files, where they can be told apart; `said` is how a mapping turns it.
+    `only` gives the rows of some of the files, where they can be told apart; `said` is how a mapping turns it. Of a
+    relation that reads `elsewhere`, a view or a SELECT over other files, nobody knows when it has changed.
     """
 
     rows: ir.Table
     files: Mapping[str, Path]
     only: Callable[[list[str]], ir.Table] | None = None
     said: str = ""
+    elsewhere: bool = False
 
 
 def given_at(location: str) -> tuple[Engine, dict[str, Given], float | None]:
@@ -78,9 +84,15 @@ def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():
             inside = sorted(file for file in entry.iterdir() if file.suffix.lower() in ENDINGS)
+            deeper = [file for file in entry.glob("*/**/*") if file.suffix.lower() in ENDINGS]
+            if deeper and entry.name in SOURCES:
+                raise WarehouseError(
+                    f"{deeper[0]}: expected the files of {entry.name} in {entry} itself, found folders in it; put them "
+                    "side by side, or let a mapping's sql read them: SELECT * FROM read_parquet('…/**/*.parquet')"
+                )
             found.setdefault(entry.name, []).extend(inside)
         elif entry.suffix.lower() in ENDINGS:
-            found.setdefault(entry.stem, []).append(entry)
+            found.setdefault(entry.stem.lower() if entry.stem.lower() in SOURCES else entry.stem, []).append(entry)
     given = {}
     mixed = [name for name, files in found.items() if len({(file.parent, file.suffix.lower()) for file in files}) > 1]
     if mixed:
@@ -113,7 +125,10 @@ def _read_files(engine: Engine, name: str, files: list[Path]) -> ir.Table:
         if files[0].suffix.lower() == ".parquet":
             return engine.connection.read_parquet(paths, table_name=name, union_by_name=True)
         # Every cell is read as text: SOURCES, not the first rows of a file, says what a column is.
-        return engine.connection.read_csv(paths, table_name=name, all_varchar=True, header=True, union_by_name=True)
+        # Nothing is guessed that a few rows cannot tell: no row is a comment, and a quote may come as late as it likes.
+        return engine.connection.read_csv(
+            paths, table_name=name, all_varchar=True, header=True, union_by_name=True, comment="", quote='"'
+        )
     except duckdb.Error as error:
         form = files[0].suffix[1:].upper()
         raise WarehouseError(f"{files[0]} cannot be read as {form}: {first_line(error)}") from error
@@ -128,7 +143,9 @@ def _in_database(engine: Engine, path: Path) -> dict[str, Given]:
         relation = '"' + name.replace('"', '""') + '"'
         engine.connection.raw_sql(f"CREATE VIEW {relation} AS FROM given.main.{relation}")
     files = {file.name: file for file in (path, path.with_name(f"{path.name}.wal")) if file.exists()}
-    return {name: Given(engine.connection.table(name), files) for name in names}
+    views = engine.connection.raw_sql("SELECT view_name, sql FROM duckdb_views() WHERE database_name = 'given'")
+    elsewhere = {name for name, text in views.fetchall() if _ELSEWHERE.search(text)}
+    return {name: Given(engine.connection.table(name), files, elsewhere=name in elsewhere) for name in names}
 
 
 def float_ids(engine: Engine, given: Given, source: Source) -> list[str]:
@@ -168,7 +185,9 @@ def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, rela
         except (*engine.faults, ibis.IbisError) as error:
             raise WarehouseError(f"{location}, source.{name}: the SQL fails: {str(error).strip()}") from error
         files = {file: path for given in relations.values() for file, path in given.files.items()}
-        return Given(_renamed(location, SOURCES[name], mapped, rows), files, None, said)
+        return Given(
+            _renamed(location, SOURCES[name], mapped, rows), files, None, said, _ELSEWHERE.search(said) is not None
+        )
     given = relations.get(mapped.relation)
     if given is None:
         raise WarehouseError(

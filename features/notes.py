@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 from ibis import _
 
 from features.asof import day_of
-from features.feature import is_known
+from features.feature import Unit, is_known, spoken
 from features.observed import observed_on
 from features.told import told_apart
 from features.warehouse import Warehouse
@@ -37,10 +37,12 @@ def notes(warehouse: Warehouse, as_of: date) -> Mapping[str, tuple[Note, ...]]:
     """By account: the CSM's last rating, the last stated wish to renew, and each value-bearing feature that stopped."""
     found: dict[str, list[Note]] = {}
     for feature, rows in _asked(warehouse, as_of):
-        asked = rows.select("account_id", "said", "author", "age").order_by("account_id", "age", "said")
-        for account, said, author, age in warehouse.engine.frame(asked).itertuples(index=False):
+        share = rows.strength if "strength" in rows.columns else ibis.null("float64")
+        asked = rows.select("account_id", "said", "author", "age", share=share).order_by("account_id", "age", "said")
+        for account, said, author, age, stated in warehouse.engine.frame(asked).itertuples(index=False):
             by = str(author) if is_known(author) and author else None
-            found.setdefault(account, []).append(Note(feature, _plain(said), by, day_of(age, as_of)))
+            told = spoken(stated, Unit.PERCENT) if is_known(stated) else _plain(said)
+            found.setdefault(account, []).append(Note(feature, told, by, day_of(age, as_of)))
     return {account: tuple(told) for account, told in found.items()}
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.feature import is_known
 
@@ -30,6 +30,10 @@ class Segment:
     motion: str
     stage: str
     stage_days: int | None = field(default=None, compare=False)
+
+
+class SegmentsError(ValueError):
+    """A file of thresholds that cannot be used; the message names every fault."""
 
 
 class _Strict(BaseModel):
@@ -67,7 +71,10 @@ SHIPPED = Path(__file__).with_name("segments.toml")
 @cache
 def thresholds(path: Path = SHIPPED) -> Thresholds:
     """The thresholds in a TOML file; pydantic's `ValidationError` names every fault."""
-    return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    try:
+        return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SegmentsError(f"{path} cannot be used: {error}") from error
 
 
 def segment_of(row: Mapping[str, object], limits: Thresholds | None = None) -> Segment:

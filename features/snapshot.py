@@ -77,6 +77,12 @@ def coverage(table: pd.DataFrame) -> pd.Series:
     return pd.concat([heard_of(table, family) for family in FAMILIES], axis=1).mean(axis=1)
 
 
+def silent_families(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Per row of a snapshot: the signal families of which nothing is known."""
+    heard = pd.DataFrame({family: heard_of(table, family) for family in FAMILIES})
+    return [tuple(heard.columns[~row]) for row in heard.to_numpy(dtype=bool)]
+
+
 def heard_of(table: pd.DataFrame, family: str) -> pd.Series:
     """Per row of a snapshot: whether a feature of a signal family is known and not what an account without rows has.
 

@@ -1,4 +1,4 @@
-"""The thirteen tables a company hands over, each declared once: columns, both clocks, rules.
+"""The tables a company hands over, each declared once: columns, both clocks, rules.
 
 The prose contract stands in `docs/sources.md`. Two clocks run in every table: `event_at` (it happened) and
 `known_at` (the company's systems could first know it). A column with `learnt_at` holds a value that is learnt

@@ -20,6 +20,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import ibis.expr.types as ir
@@ -107,6 +108,8 @@ class Store:
         """
         before = self._state(source)
         parts = {name: self._stamp(path) for name, path in given.files.items()}
+        if given.elsewhere:
+            parts |= {"elsewhere": uuid4().hex}  # never alike: it is read anew
         held_against = "" if not source.key and source.event else known_as
         own = {column.name for column in source.columns}
         columns = [(name, str(kind)) for name, kind in given.rows.schema().items() if name in own]

@@ -106,6 +106,9 @@ def open_warehouse(
             notes += store.vanished(given)
             loaded = _load(engine, location, given, loaded_on, limit, store)
             return replace(loaded, state=state, notes=tuple(notes))
+    except WarehouseError:
+        engine.close()
+        raise
     except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         engine.close()
         raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error
@@ -154,8 +157,13 @@ def _refuse(location: str, source: Source, found: Loaded, bad: pd.DataFrame, bad
     if found.rows == 0 and source.required:
         raise WarehouseError(f"{location}: {source.name} is empty; expected at least one row")
     if found.rows and found.bad > bad_share * found.rows:
-        worst = bad.groupby(["column", "rule"]).size().sort_values(ascending=False).head(3)
-        listed = "; ".join(f"{column}: {rule} ({n} rows)" for (column, rule), n in dict(worst).items())
+        worst = bad.groupby(["column", "rule"])["value"].agg(["size", "first"]).sort_values("size", ascending=False)
+        listed = "; ".join(
+            f"{column}: {rule} ({n} rows, one with {first!r})"
+            if isinstance(first, str)
+            else f"{column}: {rule} ({n} rows)"
+            for (column, rule), (n, first) in zip(worst.index[:3], worst.head(3).to_numpy(), strict=True)
+        )
         raise WarehouseError(
             f"{location}: {found.bad} of {found.rows} rows of {source.name} are bad, more than the "
             f"{bad_share:.0%} allowed (bad_share): {listed}"

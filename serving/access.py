@@ -3,6 +3,8 @@
 import hmac
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
@@ -13,16 +15,27 @@ COOKIE = "tenure_key"
 
 
 def access_key(home: Path) -> str:
-    """The key: TENURE_API_KEY, else the one kept in `home/key`, made on first use and readable by its owner alone."""
+    """The key: TENURE_API_KEY, else the one kept in `home/key`, made on first use and readable by its owner alone.
+
+    `ValueError` where what is given is no key: nothing, or what a header cannot say.
+    """
     given = os.environ.get("TENURE_API_KEY")
-    if given:
-        return given
     path = home / "key"
-    if not path.exists():
+    if not given and not path.exists():
         home.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        descriptor, aside = tempfile.mkstemp(dir=home)
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(24))
-    return path.read_text(encoding="utf-8").strip()
+        with suppress(FileExistsError):  # another process was first, and its key is the key
+            os.link(aside, path)
+        os.unlink(aside)
+    key = (given or path.read_text(encoding="utf-8", errors="replace")).strip()
+    if not (key and key.isascii() and key.isprintable()):
+        place, cure = ("TENURE_API_KEY", "give another") if given else (str(path), "delete it, and one is made")
+        raise ValueError(
+            f"{place}: expected a key of printable ASCII letters, found {'others' if key else 'none'}; {cure}"
+        )
+    return key
 
 
 def is_open(path: str) -> bool:
@@ -40,4 +53,4 @@ def presented(connection: HTTPConnection) -> str | None:
 
 def admits(key: str, shown: str | None) -> bool:
     """Compared in constant time."""
-    return shown is not None and hmac.compare_digest(shown.encode(), key.encode())
+    return bool(key) and shown is not None and hmac.compare_digest(shown.encode(), key.encode())

@@ -1,7 +1,7 @@
 """The JSON routes under /v1: fast, strict, one shape of error."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -11,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from features.catalogue import CATALOGUE, FAMILY_OF
+from features.odds import sigmoid
 from features.segments import SIZES
 from serving.asked import MOST_SHOWN, Refused, choice, count, feature_rows, json_body, query, wrong
 from serving.brief import Brief, milestone_document, note_document
 from serving.page import SORTS
 from serving.playbooks import TIERS, Playbooks
 from serving.score import score_document
-from serving.scoring import score_row
+from serving.scoring import growth_waits, score_row
 from serving.shelf import BadCursor, Shelf
 from serving.tiers import Tiers
 from training.model import Model
@@ -78,13 +79,17 @@ def api_routes(
         if not 1 <= len(accounts) <= MOST_ACCOUNTS:
             raise wrong(f"1 to {MOST_ACCOUNTS} accounts", f"{len(accounts)} of them")
         found, unknown = await run_in_threadpool(shelf.briefs, accounts)
-        return JSONResponse({"briefs": [brief_document(brief) for brief in found], "unknown": unknown})
+        run = await run_in_threadpool(shelf.run)
+        noticed = [one for one in unknown if run is not None and one in run.noticed]
+        unknown = [one for one in unknown if one not in noticed]
+        briefs = [brief_document(brief) for brief in found]
+        return JSONResponse({"briefs": briefs, "notice_given": noticed, "unknown": unknown})
 
     async def score_features(request: Request) -> Response:
         body = await json_body(request, {"outcome", "rows"})
         model = _model(models, body["outcome"])
         rows = feature_rows(body["rows"])
-        scored = await run_in_threadpool(_scored, model, rows, playbooks, tiers)
+        scored = await run_in_threadpool(_scored, models, model, rows, playbooks, tiers)
         return JSONResponse({"scores": scored})
 
     async def book(request: Request) -> Response:
@@ -111,6 +116,8 @@ def api_routes(
                 "totals": asdict(found.totals),
                 "tier_rule": tiers.model_dump(),
                 "withheld": found.withheld,
+                "noticed": found.noticed,
+                "noticed_arr": found.noticed_arr,
                 "next_cursor": found.next_cursor,
             }
         )
@@ -118,7 +125,8 @@ def api_routes(
     async def one_brief(account_id: str) -> Response:
         brief = await run_in_threadpool(shelf.brief, account_id)
         if brief is None:
-            raise _unknown_account(account_id)
+            run = await run_in_threadpool(shelf.run)
+            raise _unknown_account(account_id, noticed=run is not None and account_id in run.noticed)
         return JSONResponse(brief_document(brief))
 
     async def account(request: Request) -> Response:
@@ -180,14 +188,24 @@ def model_document(model: Model, card: str | None) -> dict[str, Any]:
     }
 
 
-def _scored(model: Model, rows: list[dict[str, object]], playbooks: Playbooks, tiers: Tiers) -> list[dict[str, Any]]:
+def _scored(
+    models: Mapping[str, Model], model: Model, rows: list[dict[str, object]], playbooks: Playbooks, tiers: Tiers
+) -> list[dict[str, Any]]:
+    """What-if scores; an offer to grow waits for what the other champions say of the rows, as it does of record."""
     matrix = model.encoding.row_matrix(rows)
     answers = model.answers(matrix, threads=1)
-    found = []
+    others = [one for outcome, one in models.items() if model.outcome == "expansion" and outcome != "expansion"]
+    found, said = [], {}
+    for one in others:
+        shares, base = one.contributions(one.encoding.row_matrix(rows), threads=1)
+        said[one.outcome] = sigmoid(base + shares.sum(axis=1))
     for number, row in enumerate(rows):
         known = sum(name in row and row[name] is not None for name in model.encoding.features)
         share = known / len(model.encoding.features)
         made = score_row(model, answers, number, row, playbooks, tiers, as_of=date.min, coverage=share)
+        found_tiers = {one.outcome: tiers.tier(float(said[one.outcome][number]), one) for one in others}
+        if model.outcome == "expansion" and growth_waits(found_tiers, row):
+            made = replace(made, playbooks=())
         document = score_document(made)
         found.append({name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")})
     return found
@@ -201,6 +219,9 @@ def _model(models: Mapping[str, Model], outcome: Any) -> Model:
     return models[outcome]
 
 
-def _unknown_account(account_id: str) -> Refused:
+def _unknown_account(account_id: str, *, noticed: bool = False) -> Refused:
     found = account_id[:MOST_SHOWN]
+    if noticed:
+        told = f"{found!r} has given notice: its leaving is no forecast, and it gets no score"
+        return Refused(404, "notice_given", told)
     return Refused(404, "unknown_account", f"expected the id of a scored account, found {found!r}; see GET /v1/book")

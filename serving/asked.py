@@ -103,7 +103,8 @@ def feature_rows(rows: Any) -> list[dict[str, object]]:
         if value is not None and not _fits(name, value)
     ]
     if faults:
-        told = f"expected each value to be of its feature's kind, found {len(faults)} values that are not; see details"
+        are = "is" if len(faults) == 1 else "are"
+        told = f"expected each value to be of its feature's kind, found {len(faults)} that {are} not; see details"
         raise Refused(422, "wrong_values", told, faults[:20])
     large = {name for row in rows for name, one in row.items() if isinstance(one, (int, float)) and abs(one) > LARGEST}
     if large:
@@ -116,6 +117,9 @@ def query(request: Request, names: set[str]) -> dict[str, str]:
     unknown = sorted(set(request.query_params) - names)
     if unknown:
         raise wrong(f"the parameters {', '.join(sorted(names)) or '(none)'}", f"also {', '.join(unknown)}")
+    twice = sorted({name for name in names if len(request.query_params.getlist(name)) > 1})
+    if twice:
+        raise wrong("each parameter once", f"more than one {', '.join(twice)}")
     return {name: value for name, value in request.query_params.items() if value}
 
 
@@ -138,7 +142,9 @@ def count(asked: dict[str, str], name: str, usual: int, most: int) -> int:
 def _fits(name: str, value: object) -> bool:
     if name == "segment":
         return value in SIZES
-    return isinstance(value, str if CATALOGUE[name].unit is Unit.CATEGORY else (int, float))
+    if CATALOGUE[name].unit is Unit.CATEGORY:
+        return isinstance(value, str)
+    return isinstance(value, (int, float)) and (not isinstance(value, bool) or CATALOGUE[name].unit is Unit.FLAG)
 
 
 def _kind(name: str) -> str:

@@ -62,8 +62,7 @@ def demo(
     if serve_after:
         check_port("127.0.0.1", port)
     with progress_bar() as progress:
-        lines = run_demo(home, accounts=accounts, months=months, seed=seed, progress=progress)
-    typer.echo("\n".join(lines))
+        typer.echo("\n".join(run_demo(home, accounts=accounts, months=months, seed=seed, progress=progress)))
     if serve_after:
         _serve(home, "127.0.0.1", port)
 
@@ -220,13 +219,14 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring back the champion before the present one."""
+    from serving.words import RESTART
     from training.outcomes import outcome_named
     from training.registry import rollback as back
     from training.trail import unread
 
     model = back(home, outcome_named(outcome).name, who=os_user())
     note(unread(home))
-    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.")
+    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.\n{RESTART}")
 
 
 @app.command(epilog="Example: tenure holdout --share 0.1")

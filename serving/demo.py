@@ -77,7 +77,7 @@ def _most_urgent(scoring: Scoring) -> list[str]:
         reason = first_reason(churn)
         lines.append(
             f"{place}. {brief.name}: {percent(churn.probability)} within {churn.horizon_days} days, "
-            f"{money(churn.arr_at_stake)} of {money(brief.arr)} ARR at stake, {renewal(brief.days_to_renewal)}"
+            f"{money(churn.arr_at_stake)} of {money(brief.arr)} ARR at stake, {renewal(brief)}"
         )
         if reason is not None:
             lines.append(f"   {reason.reason.words}: {reason.words}.")

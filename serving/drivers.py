@@ -29,16 +29,19 @@ def drivers(
         parts.sort(key=lambda part: -abs(part[1]))
         share = sum(part for _, part in parts)
         words = _words(model, parts, share, row)
-        found.append(Driver(reason, words, share, tuple(name for name, _ in parts), stands_out[reason]))
+        heard = any(is_known(row.get(name)) for name, _ in parts)
+        names = tuple(name for name, _ in parts)
+        found.append(Driver(reason, words, share, names, stands_out[reason] if heard else 0.0))
     return tuple(sorted(found, key=lambda driver: -abs(driver.share)))
 
 
 def acted_on(found: Sequence[Driver], outcome: str) -> list[Driver]:
     """The drivers that make the outcome likelier for a reason that somebody can do something about.
 
-    The one that stands out most of those that matter comes first; `training/standing.py` says why.
+    The one that stands out most of those that matter comes first; `training/standing.py` says why. What does not stand
+    out at all is none: nothing is known of it, or nothing about it is worse than elsewhere.
     """
-    raising = [driver for driver in found if driver.share > 0 and driver.reason in ACTED_ON]
+    raising = [driver for driver in found if driver.share > 0 and driver.stands_out > 0 and driver.reason in ACTED_ON]
     largest = max((driver.share for driver in raising if not comes_last(driver.reason, outcome)), default=0.0)
 
     def early(driver: Driver) -> float:
@@ -60,6 +63,8 @@ def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapp
     for name in ranked:
         if said & CATALOGUE[name].mentions:
             continue
+        if told and not is_known(row.get(name)):
+            break  # what is not known says nothing beside what is
         words = sentence(CATALOGUE[name], row, UNITS)
         words += _usual(CATALOGUE[name], row.get(name), model.typical.get(name))
         told.append(words[0].lower() + words[1:] if told and not words[1:2].isupper() else words)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import accumulate
 from math import log
@@ -33,6 +33,7 @@ LIMITS = tuple(str(number) for number in range(1, PAGE_LIMIT + 1))
 LITTLE_DATA = 0.5  # below this share of signal families with data, a score is flagged: silence is not health
 BELOW = (*(Fraction(1, n) for n in (100, 70, 50, 40, 30, 20, 15, 10, 7, 5, 4, 3)), Fraction(2, 5))
 FRACTIONS = (*BELOW, Fraction(1, 2), Fraction(3, 5), *(1 - Fraction(1, n) for n in (3, 4, 5, 10, 20)))
+BARELY = 0.1  # log-odds
 STALE_DAYS = 7  # the riskiest accounts are to be scored weekly
 SPARK_WIDTH, SPARK_HEIGHT = 320, 64
 HEADERS = {
@@ -92,15 +93,16 @@ def odds(probability: float) -> str:
 def strength(share: float) -> str:
     """A share in log-odds as a verb: under 0.1 the odds move by a tenth at most, from 0.8 they more than double."""
     size = abs(share)
-    degree = "barely" if size < 0.1 else "slightly" if size < 0.3 else "clearly" if size < 0.8 else "strongly"
+    degree = "barely" if size < BARELY else "slightly" if size < 0.3 else "clearly" if size < 0.8 else "strongly"
     return f"{degree} {'lowers' if share < 0 else 'raises'}"
 
 
-def renewal(days: int | None) -> str:
-    """When the running term ends, in words; without an end ahead it runs on by itself."""
+def renewal(brief: Brief) -> str:
+    """When the running term ends, in words, counted from the day of the score; without an end it runs on by itself."""
+    days = brief.days_to_renewal
     if days is None:
         return "no renewal date"
-    return "renews tomorrow" if days == 1 else f"renews in {days:,} days"
+    return f"renews {calendar_day(brief.as_of + timedelta(days))}, in {days:,} day{'s' * (days != 1)}"
 
 
 def age(days: int) -> str:
@@ -121,9 +123,9 @@ def account_url(account_id: str) -> str:
 
 
 def first_reason(score: Score) -> Driver | None:
-    """The driver to act on that stands out most; where there is none, whatever else makes the outcome likelier."""
-    raising = [driver for driver in score.drivers if driver.share > 0]
-    return next(iter(acted_on(raising, score.outcome) or raising), None)
+    """The driver to act on that stands out most; where there is none, whatever else is known to make it likelier."""
+    others = [driver for driver in score.drivers if driver.share > 0 and driver.stands_out > 0]
+    return next(iter(acted_on(score.drivers, score.outcome) or others), None)
 
 
 def additions(score: Score) -> list[tuple[Driver, float]]:
@@ -192,7 +194,12 @@ _TEMPLATES = Environment(
 )
 _SAID = (money, short_money, percent, odds, strength, renewal, age, calendar_day, account_url, first_reason, additions)
 _TEMPLATES.filters |= {function.__name__: function for function in (*_SAID, chance, spoken_name, feature_label)}
-_TEMPLATES.globals |= {"little_data": LITTLE_DATA, "stale_days": STALE_DAYS, "context": Reason.CONTEXT}
+_TEMPLATES.globals |= {
+    "little_data": LITTLE_DATA,
+    "stale_days": STALE_DAYS,
+    "context": Reason.CONTEXT,
+    "barely": BARELY,
+}
 _TEMPLATES.globals |= {"sizes": SIZES, "tiers": TIERS, "outcomes": OUTCOMES, "sorts": SORTS}
 _TEMPLATES.globals |= {"width": SPARK_WIDTH, "height": SPARK_HEIGHT}
 _FILES = StaticFiles(directory=HERE / "static")

@@ -8,12 +8,14 @@ from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from features.catalogue import CATALOGUE
 from features.feature import Reason
-from features.segments import MOTIONS, SIZES, STAGES, VALUE_TIERS, Motion, Segment, Size, Stage
+from features.segments import MOTIONS, SIZES, STAGES, VALUE_TIERS, Motion, Segment, Size, Stage, number_of
 
 Outcome = Literal["churn", "contraction", "expansion"]
 Tier = Literal["high", "medium", "low"]
@@ -25,6 +27,7 @@ Flag = Annotated[bool, Field(strict=True)]
 REASONS = tuple(reason for reason in Reason if reason is not Reason.CONTEXT)
 OUTCOMES, TIERS = get_args(Outcome), get_args(Tier)
 SHOWN = 3
+NOTHING: Mapping[str, object] = MappingProxyType({})
 SHIPPED = Path(__file__).with_name("playbooks.toml")
 
 
@@ -48,7 +51,9 @@ class Playbook:
     """What to do about a reason. No `outcomes`: started by hand only. No `motions`, `stages`, `value_tiers`: any.
 
     An `after_value` playbook sells: it waits until value is realised and churn risk is not high. One with
-    `renewal_within_days` is about a renewal: it is for accounts whose term ends within so many days.
+    `renewal_within_days` is about a renewal: it is for accounts whose term ends within so many days, and not before
+    `renewal_from_days`. Of the catalogue's rows that it `needs`, one must be known and above 0; of those in `unless`
+    none may be: a missing plan is not asked for where there is one.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -70,6 +75,9 @@ class Playbook:
     stages: tuple[Stage, ...] = ()
     value_tiers: tuple[Tier, ...] = ()
     renewal_within_days: Annotated[int, Field(gt=0, strict=True)] | None = None
+    renewal_from_days: Annotated[int, Field(gt=0, strict=True)] = 1
+    needs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
     after_value: Flag = False
     approval: Approval | None = None
     rhythm: Text | None = None
@@ -90,9 +98,8 @@ class Playbook:
             )
         )
 
-    def fits(self, reason: Reason, segment: Segment, outcome: str, tier: str, renews_in: int | None) -> bool:
-        """Whether this answers `reason` for such an account, whose term ends in `renews_in` days (none: has no end)."""
-        soon = self.renewal_within_days
+    def fits(self, reason: Reason, segment: Segment, outcome: str, tier: str, facts: Mapping[str, object]) -> bool:
+        """Whether this answers `reason` for such an account, of which the catalogue's rows say these `facts`."""
         return (
             reason in self.reasons
             and outcome in self.outcomes
@@ -101,8 +108,14 @@ class Playbook:
             and segment.motion in (self.motions or MOTIONS)
             and segment.stage in (self.stages or STAGES)
             and segment.value_tier in (self.value_tiers or VALUE_TIERS)
-            and (soon is None or (renews_in is not None and renews_in <= soon))
+            and (self.renewal_within_days is None or self._in_time(facts.get("days_to_renewal")))
+            and (not self.needs or any(number_of(facts, name) > 0 for name in self.needs))
+            and not any(number_of(facts, name) > 0 for name in self.unless)
         )
+
+    def _in_time(self, renews_in: object) -> bool:
+        most = self.renewal_within_days or 0
+        return isinstance(renews_in, int | float) and self.renewal_from_days <= renews_in <= most
 
 
 @dataclass(frozen=True)
@@ -125,13 +138,13 @@ class Playbooks:
         return iter(self.rows)
 
     def match(
-        self, reason: Reason, segment: Segment, outcome: str, tier: str, renews_in: int | None = None
+        self, reason: Reason, segment: Segment, outcome: str, tier: str, facts: Mapping[str, object] = NOTHING
     ) -> tuple[Playbook, ...]:
         """The playbooks that answer a score's reason, narrowest first, at most three.
 
         One that gives money away comes last: a concession is not the first answer to a budget.
         """
-        fitting = [row for row in self.rows if row.fits(reason, segment, outcome, tier, renews_in)]
+        fitting = [row for row in self.rows if row.fits(reason, segment, outcome, tier, facts)]
         return tuple(sorted(fitting, key=lambda row: (row.approval is not None, row.breadth, row.code))[:SHOWN])
 
     def uncovered(self) -> list[tuple[Reason, str, str, str]]:
@@ -213,13 +226,19 @@ def _broken_rules(block: Mapping[str, object]) -> list[str]:
             _limits(block) is not None and set(_limits(block) or ()) != set(VALUE_TIERS)
         ),
     }
+    unknown = [
+        f"{key}: the catalogue has no row `{word}`"
+        for key in ("needs", "unless")
+        for word in _words(block, key)
+        if word not in CATALOGUE
+    ]
     repeats = [
         f"{key}: `{word}` given more than once"
         for key in ("outcomes", "reasons", "sizes", "tiers", "motions", "stages", "value_tiers")
         for word, times in Counter(_words(block, key)).items()
         if times > 1
     ]
-    return [fault for fault, broken in rules.items() if broken] + repeats
+    return [fault for fault, broken in rules.items() if broken] + unknown + repeats
 
 
 def _words(block: Mapping[str, object], key: str) -> list[str]:

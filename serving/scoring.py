@@ -11,14 +11,13 @@ from datetime import date
 
 import pandas as pd
 
-from features.catalogue import FAMILIES
 from features.cohort import CohortError, attributes, paying
 from features.feature import is_known
 from features.milestones import Milestone, milestones
 from features.notes import notes
 from features.odds import sigmoid
 from features.segments import number_of, segment_of
-from features.snapshot import Progress, coverage, snapshot
+from features.snapshot import Progress, coverage, silent_families, snapshot
 from features.warehouse import Warehouse
 from serving.brief import Brief
 from serving.drivers import acted_on, drivers
@@ -91,7 +90,7 @@ def score(
     named = attributes(warehouse, as_of)
     names = dict(zip(named["account_id"], zip(named["name"], named["owner"], strict=True), strict=True))
     steps, behind = milestones(warehouse, as_of), notes(warehouse, as_of)
-    shares = coverage(table).to_list()
+    shares, silent = coverage(table).to_list(), silent_families(table)
     said = [model.answers(model.encoding.matrix(table)) for model in models]
     churn = next((model for model in models if model.outcome == "churn"), None)
     briefs = []
@@ -106,7 +105,7 @@ def score(
         if held is not None and held.holds(str(facts["account_id"])):
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
         done = steps.get(str(facts["account_id"]), ())
-        brief = _brief(facts, scores, names, as_of, shares[number], done, churn)
+        brief = replace(_brief(facts, scores, names, as_of, shares[number], done, churn), blind=silent[number])
         briefs.append(replace(brief, notes=behind.get(brief.account_id, ())))
     return Scoring(
         as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()), tuple(models)
@@ -134,7 +133,7 @@ def score_row(
     by_renewal = float(answers.by_renewal[number])
     tier = tiers.tier(own.probability, model)
     arr = number_of(row, "arr")
-    segment, renews_in = segment_of(row), _days_to_renewal(row)
+    segment = segment_of(row)
     return Score(
         account_id=str(row.get("account_id", "")),
         as_of=as_of,
@@ -152,7 +151,7 @@ def score_row(
             dict.fromkeys(
                 playbook.id
                 for driver in acted_on(why, model.outcome)
-                for playbook in playbooks.match(driver.reason, segment, model.outcome, tier, renews_in)
+                for playbook in playbooks.match(driver.reason, segment, model.outcome, tier, row)
             )
         )[:MOST_PLAYBOOKS],
         low=own.low,
@@ -208,7 +207,7 @@ def _brief(
         days_to_renewal=_days_to_renewal(row),
         health=None if churn is None or model is None else safer_than(churn.probability, model),
         coverage=share,
-        blind=blind_families(row),
+        blind=(),
         scores=scores,
         evidence=(),
         milestones=steps if any(step.reached_on is None for step in steps) else (),
@@ -217,27 +216,27 @@ def _brief(
 
 
 def value_first(brief: Brief, row: Mapping[str, object]) -> Brief:
-    """The brief without an offer to grow where churn is likely, or no feature that bears the value was used yet.
+    """The brief without an offer to grow where growth waits.
 
-    Selling to an account that is likely to leave is itself a risk. 2026-11-27: growth follows value; an account that
-    has drawn none from what it pays for is not asked to pay for more.
+    Selling to an account that is likely to leave, or to cut, is itself a risk. 2026-11-27: growth follows value; an
+    account that has drawn none from what it pays for is not asked to pay for more.
     """
-    churn = brief.score("churn")
-    if churn is not None and churn.tier == "high":
-        why = "Churn risk is high: settle that first, growth follows value."
-    elif number_of(row, "no_first_value"):
-        why = "No feature that bears the value has been used yet: growth follows value."
-    else:
+    why = growth_waits({score.outcome: score.tier for score in brief.scores}, row)
+    if not why:
         return brief
     waiting = (replace(one, playbooks=()) if one.outcome == "expansion" else one for one in brief.scores)
     return replace(brief, scores=tuple(waiting), growth_waits=why)
 
 
-def blind_families(row: dict[str, object]) -> tuple[str, ...]:
-    """The signal families of which nothing is known for this account."""
-    return tuple(
-        family for family, rows in FAMILIES.items() if not any(is_known(row.get(feature.name)) for feature in rows)
-    )
+def growth_waits(tiers: Mapping[str, str], row: Mapping[str, object]) -> str:
+    """Why an account with these tiers by outcome gets no offer to grow yet; nothing where it may."""
+    if tiers.get("churn") == "high":
+        return "Churn risk is high: settle that first, growth follows value."
+    if tiers.get("contraction") == "high":
+        return "A cut is likely: settle that first, growth follows value."
+    if number_of(row, "no_first_value"):
+        return "No feature that bears the value has been used yet: growth follows value."
+    return ""
 
 
 def _days_to_renewal(row: dict[str, object]) -> int | None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
+from urllib.parse import quote
 from urllib.request import urlopen
 
 from serving.access import access_key
@@ -44,7 +45,10 @@ def run_server(home: Path, host: str, port: int) -> int:
     try:
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         if _answers(process, f"http://{reachable}:{port}/readyz"):
-            print(f"\nTenure answers on  http://{reachable}:{port}/?key={key}\n(stop with Ctrl-C)", flush=True)
+            print(
+                f"\nTenure answers on  http://{reachable}:{port}/?key={quote(key, safe='')}\n(stop with Ctrl-C)",
+                flush=True,
+            )
         return process.wait()
     except KeyboardInterrupt:
         return 0

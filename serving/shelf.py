@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 
 from serving.book import Book, Totals
 from serving.brief import Brief
@@ -66,9 +67,9 @@ class Shelf:
         limit: int,
         cursor: str | None,
     ) -> Book:
-        """The briefs that fit, ranked; `cursor` is the rank to start at. `BadCursor` if it is none of ours."""
-        start = _start(cursor)
+        """The briefs that fit, ranked; `cursor` says where to go on. `BadCursor` if it is none of this run's."""
         loaded = self._current()
+        start = _start(cursor, str(loaded.run.run_id) if loaded else "")
         if loaded is None:
             return Book(None, (), Totals(0, 0.0, None, None, None, {}), (), (), {}, None)
         fitting = [
@@ -82,7 +83,7 @@ class Shelf:
         if tier is not None:
             fitting = [(brief, score) for brief, score in fitting if score.tier == tier]
         stakes = {
-            name: sum(_stake(brief, name) for brief, _ in fitting)
+            name: fsum(_stake(brief, name) for brief, _ in fitting)
             for name in loaded.run.outcomes
             if outcome in loaded.run.outcomes
         }
@@ -93,7 +94,7 @@ class Shelf:
             briefs=tuple(brief for brief, _ in shown),
             totals=Totals(
                 accounts=len(fitting),
-                arr=sum(brief.arr for brief, _ in fitting),
+                arr=fsum(brief.arr for brief, _ in fitting),
                 arr_at_risk=stakes.get("churn"),
                 arr_to_grow=stakes.get("expansion"),
                 arr_to_shrink=stakes.get("contraction"),
@@ -102,7 +103,7 @@ class Shelf:
             owners=tuple(sorted({brief.owner for brief in loaded.briefs.values() if brief.owner})),
             outcomes=loaded.run.outcomes,
             withheld=loaded.run.withheld,
-            next_cursor=str(start + limit) if start + limit < len(ranked) else None,
+            next_cursor=f"{start + limit}-{loaded.run.run_id}" if start + limit < len(ranked) else None,
             noticed=len(loaded.run.noticed),
             noticed_arr=loaded.run.noticed_arr,
         )
@@ -111,22 +112,30 @@ class Shelf:
         now = time.monotonic()
         if now - self._looked_at < LOOK_AGAIN_SECONDS:
             return self._loaded
-        with self._lock:
+        if not self._lock.acquire(blocking=self._loaded is None):
+            return self._loaded  # somebody is reading the newer run; until then the one at hand speaks
+        try:
             if now - self._looked_at >= LOOK_AGAIN_SECONDS:
                 run = self._ledger.latest_run()
                 if run is not None and (self._loaded is None or self._loaded.run.run_id != run.run_id):
                     briefs = {brief.account_id: brief for brief in self._ledger.briefs(run)}
                     self._loaded = _Loaded(run, briefs)
                 self._looked_at = time.monotonic()
+        finally:
+            self._lock.release()
         return self._loaded
 
 
-def _start(cursor: str | None) -> int:
+def _start(cursor: str | None, run_id: str) -> int:
+    """The rank at which a cursor goes on; the accounts of another run were ranked otherwise."""
     if cursor is None:
         return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 9):
+    rank, _, run = cursor.partition("-")
+    if not (rank.isascii() and rank.isdigit() and len(rank) <= 9 and run):
         raise BadCursor(f"expected `cursor` to be the `next_cursor` of an earlier answer, found {cursor!r}")
-    return int(cursor)
+    if run != run_id:
+        raise BadCursor("there are newer scores than those that `cursor` goes on with; begin again without it")
+    return int(rank)
 
 
 def _rank(sort: str, brief: Brief, score: Score) -> float:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.model import Model
 
@@ -28,6 +28,10 @@ class TierRule(BaseModel):
         if self.high_share >= self.medium_share:
             raise ValueError(f"high_share {self.high_share} must lie below medium_share {self.medium_share}")
         return self
+
+
+class TiersError(ValueError):
+    """A file of tier rules that cannot be used; the message names every fault."""
 
 
 class Tiers(BaseModel):
@@ -55,9 +59,12 @@ SHIPPED = Path(__file__).with_name("tiers.toml")
 
 @cache
 def load_tiers(path: Path = SHIPPED) -> Tiers:
-    """The rule in a TOML file; pydantic's `ValidationError` names every fault."""
-    document: Mapping[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Tiers.model_validate(document)
+    """The rule in a TOML file; `TiersError` names every fault."""
+    try:
+        document: Mapping[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Tiers.model_validate(document)
+    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TiersError(f"{path} cannot be used: {error}") from error
 
 
 def safer_than(probability: float, model: Model) -> int | None:

@@ -171,11 +171,14 @@ def trained_document(one: Trained) -> dict[str, Any]:
     }
 
 
+RESTART = "A running `tenure serve` asks it what-if questions once it is started again; score to see it in the book."
+
+
 def promoted_lines(model: Model, entry: Mapping[str, Any]) -> list[str]:
     """A promotion: what serves now, what was overridden, and how it stood beside the champion before."""
     overridden = [f"  overridden: {fault}" for fault in entry["faults"]]
     beside = [f"  {told}" for told in entry["compared"]]
-    return [f"{model.version} is champion for {model.outcome}.", *overridden, *beside]
+    return [f"{model.version} is champion for {model.outcome}.", *overridden, *beside, RESTART]
 
 
 def promoted_document(model: Model, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from features.asof import day_literal, known_before
 from features.revenue import GRACE_DAYS
 from features.sources import SOURCES
 from features.warehouse import Warehouse
+from training.terms import end_of, flag_against_arr, notice_against, renewed_yet_endless, told_twice
 
 WORST_SHARE = 0.25
 """A contradiction about who pays when, in more than this share of rows, makes the tables unusable: no label from them
@@ -121,14 +122,25 @@ def _all(warehouse: Warehouse, as_of: date) -> Iterator[Found]:
         yield (
             "notice against the term", True, "notices of cancellation outside their term, or on a term that never ends",
             "give the term its end, and notice_at the day on which notice was given",
-            _notice_against(terms),
+            notice_against(terms, as_of),
         )  # fmt: skip
     if "product" in terms.columns:
         yield (
             "churn flag against ARR", True, "terms ended or under notice while another of the same product runs on",
             "end the superseded term where the next one begins, or take back its end",
-            _flag_against_arr(terms),
+            flag_against_arr(terms),
         )  # fmt: skip
+    if "ends_on" in terms.columns:
+        yield (
+            "renewed, yet never ended", True, "self-renewing terms that another one took over and that never ended",
+            "give the earlier term its ended_on: until then both are counted as paid",
+            renewed_yet_endless(terms, as_of),
+        )  # fmt: skip
+    yield (
+        "terms told twice", False, "paid terms of the same start, product and ARR as another of the account",
+        "keep one of them, unless the account pays for both",
+        told_twice(terms),
+    )  # fmt: skip
     if "usage" in tables and "seats" in terms.columns and "user_id" in tables["usage"].columns:
         yield (
             "seats used beyond seats paid", False, f"accounts with more than {MANY_SEATS} users a seat in four weeks",
@@ -169,15 +181,6 @@ def _all(warehouse: Warehouse, as_of: date) -> Iterator[Found]:
                 f"give {name}.{learnt_at} its moment: without it they count as never given",
                 _undated(tables[name], column, str(learnt_at)),
             )  # fmt: skip
-
-
-def end_of(terms: ir.Table) -> ir.Value:
-    """When a term stops paying (SOURCES); null: never."""
-    never = ibis.null("timestamp")
-    ended = terms.ended_on if "ended_on" in terms.columns else never
-    ends = terms.ends_on if "ends_on" in terms.columns else never
-    renews = terms.auto_renew.fill_null(False) if "auto_renew" in terms.columns else ibis.literal(False)
-    return ibis.cases((ended.notnull(), ended), (~renews, ends))
 
 
 def _outside(days: ir.Table, terms: ir.Table, slack: int = 0) -> ir.Table:
@@ -233,39 +236,6 @@ def _tickets_before(tickets: ir.Table, terms: ir.Table) -> ir.Table:
     both = opened.left_join(first, opened.account_id == first.first_id)
     early = both.since.isnull() | (both.day < both.since.date())
     return both.group_by("account_id").agg(rows=both.count(), bad=both.count(where=early))
-
-
-def _notice_against(terms: ir.Table) -> ir.Table:
-    given = terms.filter(terms.notice_at.notnull())
-    overdue = given.end.isnull() | (given.end < given.notice_at) | (given.notice_at < given.starts_on)
-    return given.group_by("account_id").agg(rows=given.count(), bad=given.count(where=overdue))
-
-
-def _flag_against_arr(terms: ir.Table) -> ir.Table:
-    """A term that is over, or given notice of, and another paid one of the same product that began well before its
-    end and runs on well after: whoever moves to a new term has no two of them."""
-    notice = terms.notice_at if "notice_at" in terms.columns else ibis.null("timestamp")
-    ended = terms.ended_on if "ended_on" in terms.columns else ibis.null("timestamp")
-    flagged = terms.filter(ended.notnull() | notice.notnull()).filter(ibis._.end.notnull() & (ibis._.arr > 0))
-    month = ibis.interval(days=GRACE_DAYS)
-    other = terms.filter(terms.arr > 0).select(
-        other_term="subscription_id", other_id="account_id", other_product="product",
-        begins=(terms.starts_on + month).cast("timestamp"), lasts=(terms.end - month).cast("timestamp"),
-    )  # fmt: skip
-    running = flagged.semi_join(
-        other,
-        [
-            flagged.account_id == other.other_id,
-            flagged.product == other.other_product,
-            flagged.subscription_id != other.other_term,
-            flagged.end > other.begins,
-            other.lasts.isnull() | (flagged.end < other.lasts),
-        ],
-    )
-    every = flagged.group_by("account_id").agg(rows=flagged.count())
-    wrong = running.group_by(out_id=running.account_id).agg(bad=running.count())
-    joined = every.left_join(wrong, every.account_id == wrong.out_id)
-    return joined.select("account_id", "rows", bad=joined.bad.fill_null(0))
 
 
 def _seats_beyond(usage: ir.Table, terms: ir.Table, last_day: date) -> ir.Table:

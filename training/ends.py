@@ -10,9 +10,9 @@ from features.asof import day_literal, known_before
 from features.sources import SOURCES
 from features.warehouse import Warehouse
 from training.backtest import MIN_ACCOUNTS
-from training.contradictions import end_of
 from training.gap import difference
 from training.leak import Leak
+from training.terms import end_of
 
 NEARLY_ALL = 0.90
 """Of the accounts that left, so many did so on the day that their last term names as its agreed end."""

@@ -13,6 +13,8 @@ from features.sources import SOURCES
 from features.warehouse import Warehouse
 
 CHANGE = 0.05
+HAIR = 1e-9
+"""A change of exactly so much is one; 1018.20 and 1069.11 lie 5 % apart, and their floats a hair less."""
 """ARR that moves by less than this share is neither contraction nor expansion (SOURCES)."""
 
 
@@ -181,8 +183,8 @@ def _on_one_day(
     labelled = rows.assign(matured=matured, gone=gone, arr_before=before, arr_after=settled)
     happened = {
         "churn": churned,
-        "contraction": ~churned & (settled <= (1 - CHANGE) * before),
-        "expansion": ~churned & (settled >= (1 + CHANGE) * before),
+        "contraction": ~churned & (settled <= (1 - CHANGE + HAIR) * before),
+        "expansion": ~churned & (settled >= (1 + CHANGE - HAIR) * before),
     }
     for name in OUTCOMES:
         values = pd.array(happened[name], dtype="boolean")

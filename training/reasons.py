@@ -28,12 +28,18 @@ def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
 def reason_shares(model: Model, table: pd.DataFrame, top: float) -> Mapping[str, float]:
     """How the first reasons of the `top` share of rows by probability are distributed, the commonest first."""
     rows = newest(table)
-    likely = rows[model.predict(rows) >= np.quantile(model.predict(rows), 1 - top)]
+    likely = _likely(model, rows, top)
     return {str(name): float(share) for name, share in main_reasons(model, likely).value_counts(normalize=True).items()}
 
 
 def kept_reasons(challenger: Model, champion: Model, table: pd.DataFrame, top: float) -> float:
     """Of the `top` share of rows by the champion's probability, the share for which both give the same first reason."""
     rows = newest(table)
-    likely = rows[champion.predict(rows) >= np.quantile(champion.predict(rows), 1 - top)]
-    return float((main_reasons(challenger, likely) == main_reasons(champion, likely)).mean())
+    likely = _likely(champion, rows, top)
+    theirs, ours = (main_reasons(one, likely).fillna("none") for one in (champion, challenger))
+    return float((theirs == ours).mean())
+
+
+def _likely(model: Model, rows: pd.DataFrame, top: float) -> pd.DataFrame:
+    said = model.predict(rows)
+    return rows[said >= np.quantile(said, 1 - top)]

@@ -183,18 +183,19 @@ def _known(client: Any, outcome: str, version: str) -> str:
 
 
 def _challenger(home: Path, client: Any, outcome: str, entry: dict[str, Any]) -> str:
-    """The challenger; where it serves already there is none, and what became of the newest version is told instead."""
+    """The challenger; where it, or a newer version, serves already there is none, and what became of the newest
+    version is told instead. To go back is `rollback`."""
     chosen, there, serving = alias(client, outcome, CHALLENGER), versions(client, outcome), _sound(home, outcome)
     if not there:
         raise RegistryError(
             f"{outcome} has no challenger: not trained yet, or there was not enough to say. "
             f"Run `tenure train … --outcome {outcome}`, which says which"
         )
-    if chosen and (serving is None or serving.version != f"{outcome}-v{chosen}"):
+    if chosen and (serving is None or there.index(chosen) > _place(there, serving)):
         return chosen
     newest = there[-1]
     faults = [fault for tag in ("faults", "challenged") for fault in tagged(client, outcome, newest, tag)]
-    told = f"{outcome} has no challenger{' that is not champion already' if chosen else ''}; "
+    told = f"{outcome} has no challenger{' that is newer than the champion' if chosen else ''}; "
     if faults:
         told, cure = f"{told}the newest version, {newest}, was refused:", _all_the_same(outcome, newest)
     else:
@@ -202,6 +203,12 @@ def _challenger(home: Path, client: Any, outcome: str, entry: dict[str, Any]) ->
     entry = entry | {"version": newest, "why": "", "faults": faults, "compared": []}
     _refuse(home, entry | {"trials": trials(client, outcome, newest)})
     raise PromotionRefused(told, faults, cure)
+
+
+def _place(there: Sequence[str], serving: Model) -> int:
+    """Where the serving model's version stands among all, oldest first; before them where it is none of these."""
+    version = serving.version.rpartition("-v")[2]
+    return there.index(version) if version in there else -1
 
 
 def _all_the_same(outcome: str, version: str) -> str:
@@ -273,6 +280,7 @@ def _written_down(home: Path, entry: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _lock(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
     with (home / "registry.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -25,7 +25,7 @@ def weaknesses(result: Backtest, model: Model, trials: int = 0) -> list[str]:
     """Each weakness in plain words, in the order of the card; `trials`: out of how many its parameters were chosen."""
     return [
         *_of_promises(result),
-        *_of_intervals(result),
+        *_of_intervals(result, model),
         *_of_worth(result),
         *_of_lead(result),
         *_of_groups(result),
@@ -75,7 +75,7 @@ def _few_or_many(one: Metrics) -> str:
     return "few" if one.expected < one.outcomes else "many"
 
 
-def _of_intervals(result: Backtest) -> Iterator[str]:
+def _of_intervals(result: Backtest, model: Model) -> Iterator[str]:
     own = result.covered_own
     if not own.of:
         yield "whether its intervals hold is not known: no test period had enough come true before it"
@@ -85,6 +85,9 @@ def _of_intervals(result: Backtest) -> Iterator[str]:
     for name, one in result.covered.items():
         if name != label_at(result.outcome, result.horizon_days) and one.held < COVERED * one.of:
             yield f"{asked_for(name)} its intervals are too narrow: they held in {one.held} of {one.of} groups"
+    for days in model.horizons:
+        if days != result.horizon_days and label_at(result.outcome, days) not in result.ahead:
+            yield f"what it says {days} days ahead was not judged: no test period lies so far back"
     plain, periods = uncalibrated(result), len(result.folds)
     if plain:
         which = "all test periods" if plain == periods else f"the first {plain} of {periods} test periods"

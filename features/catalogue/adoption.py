@@ -152,7 +152,7 @@ FEATURES = (
         source="usage",
         measure=of("arr") / (of("critical_events_84d_before") * 3 + of("critical_events_28d")),
         label="ARR per use of a value-bearing feature in 16 weeks",
-        words="They pay {arr_per_critical_event} ARR for each use of a feature that bears the value",
+        words="Their ARR comes to {arr_per_critical_event} for each use of a value-bearing feature in 16 weeks",
         unit=Unit.MONEY,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
@@ -163,7 +163,7 @@ FEATURES = (
         source="usage",
         measure=of("arr") / (of("events_84d_before") * 3 + of("events_28d")),
         label="ARR per product event in 16 weeks",
-        words="They pay {arr_per_event} ARR for each product event",
+        words="Their ARR comes to {arr_per_event} for each product event of the last 16 weeks",
         unit=Unit.MONEY,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
@@ -275,7 +275,8 @@ FEATURES = (
         * (either(of("seat_use"), of("breadth_28d")) < 0.5),
         label="Plateau: twelve weeks within 1\N{NO-BREAK SPACE}% a week of flat, with under half of the seats (or "
         "features) in use",
-        words="Use has stood still for twelve weeks with under half of what they pay for in use: {usage_plateau}",
+        words="{usage_plateau:Use has|No sign that use has} stood still for twelve weeks with under half of what they "
+        "pay for in use",
         unit=Unit.FLAG,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,

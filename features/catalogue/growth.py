@@ -51,8 +51,8 @@ FEATURES = (
         source="usage",
         measure=of("active_users_28d") / of("seats"),
         label="Seats in use",
-        words="{active_users_28d} of {seats} {seats:seat|seats} {active_users_28d:was|were} in use in the last four "
-        "weeks ({seat_use})",
+        words="{active_users_28d} {active_users_28d:person|people} used the product in the last four weeks, and "
+        "{seats} {seats:seat is|seats are} paid for ({seat_use})",
         unit=Unit.PERCENT,
         healthy=Healthy.HIGH,
         reason=Reason.ROOM_TO_GROW,
@@ -199,7 +199,7 @@ FEATURES = (
         source="goals",
         measure=count(last(365)) > 0,
         label="Success plan of the last year",
-        words="A success plan was agreed in the last year: {success_plan}",
+        words="{success_plan:A|No} success plan was agreed in the last year",
         unit=Unit.FLAG,
         healthy=Healthy.HIGH,
         reason=Reason.VALUE_GAP,

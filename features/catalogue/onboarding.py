@@ -4,7 +4,7 @@ from ibis import _
 
 from features.catalogue.usage import NAMED
 from features.feature import Feature, Healthy, Reason, Unit
-from features.measure import count, distinct, either, largest, last, named, of, only_if, smallest
+from features.measure import count, either, largest, last, named, of, only_if, smallest
 
 _FROM_START = _.event_age <= _.paid_age
 _FIRST_VALUE = largest(_.event_age, last(365), where=_FROM_START & (_.paid_age < 366) & _.critical)
@@ -101,8 +101,8 @@ FEATURES = (
             (of("tenure_days") < 366) * (of("critical_features") > 0) * (named(_.feature, last(28), NAMED) > -1),
             either(_FIRST_VALUE * 0, 1),  # 1 where there is none
         ),
-        label="No first value yet (accounts of up to a year)",
-        words="No feature that bears the value has been used since the first paid day: {no_first_value}",
+        label="First value still to come (accounts of up to a year)",
+        words="{no_first_value:No|A} feature that bears the value has been used since the first paid day",
         unit=Unit.FLAG,
         healthy=Healthy.LOW,
         reason=Reason.VALUE_GAP,
@@ -113,8 +113,7 @@ FEATURES = (
         source="usage",
         measure=only_if(
             (of("tenure_days") > 6) * (of("tenure_days") < 121),
-            either(distinct(_.user_id, last(120), where=_FROM_START & (_.event_age > _.paid_age - 7)), 0)
-            / of("seats_at_start"),
+            named(_.user_id, last(120), where=_FROM_START & (_.event_age > _.paid_age - 7)) / of("seats_at_start"),
         ),
         label="Seats in use in the first seven paid days (known until day 120)",
         words="{week_one_seat_use} of the seats were in use in the first week",

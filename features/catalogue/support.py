@@ -191,7 +191,7 @@ FEATURES = (
         measure=settled(112, either(count(last(28), where=_SEVERE) - count(between(28, 112), where=_SEVERE) / 3, 0)),
         label="High or urgent tickets in four weeks, against the account's own twelve weeks before",
         words="High or urgent tickets in the last four weeks were "
-        "{severe_rise_28d:# fewer than|# more than|as many as} in a usual four",
+        "{severe_rise_28d:# fewer than|# more than|as many as} in four usual ones",
         unit=Unit.SCORE,
         healthy=Healthy.LOW,
         reason=Reason.PRODUCT_ISSUE,

@@ -1,4 +1,4 @@
-"""An invented SaaS company, lived through week by week and written down as the thirteen source tables."""
+"""An invented SaaS company, lived through week by week and written down as the source tables."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def simulate(
     end: date = date(2026, 10, 1),
     progress: Progress | None = None,
 ) -> Truth:
-    """Writes `<directory>/<table>.parquet` for the thirteen tables and `<directory>/truth/*.parquet`.
+    """Writes `<directory>/<table>.parquet` for each table and `<directory>/truth/*.parquet`.
 
     The same arguments give byte-identical files. A run that ends later, with the same start and the same
     number of accounts at the start, tells the same story up to the earlier end. An earlier simulation in

@@ -1,4 +1,4 @@
-"""What the invented company's systems wrote down, row by row, and how it becomes the thirteen tables.
+"""What the invented company's systems wrote down, row by row, and how it becomes the tables.
 
 A row is added in the week in which it is first known, and a value learnt later is added to it in the week in
 which it is learnt. The journal refuses anything dated before the week it is in, so that no row can tell what

@@ -1,4 +1,4 @@
-"""The columns of the thirteen tables as the simulation writes them, with the clock on which each late value
+"""The columns of the tables as the simulation writes them, with the clock on which each late value
 is learnt.
 
 Scales that the source contract leaves open: nps 0 to 10, csat 1 to 5, ces 1 to 7 (7 = effortless), pulse 1

@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 import features.engine
 from features.cohort import spine
-from features.engine import EngineError, embedded, without_password
+from features.engine import OWN, EngineError, embedded, without_password
 from features.simulation import simulate
 from features.snapshot import snapshot
 from features.warehouse import Warehouse, WarehouseError, open_warehouse
@@ -21,6 +22,9 @@ from tests.engines import QUICK, another_database, load_postgres, postgres_serve
 from tests.worlds import AS_OF, LOADED_ON, day, world, written
 from training.audit import audit
 from training.outcomes import label
+
+if TYPE_CHECKING:
+    import psycopg
 
 END = day(0)
 
@@ -198,6 +202,44 @@ def test_a_mapping_speaks_the_database_s_own_sql(tmp_path: Path, postgres: str) 
 
 
 @pytest.mark.slow
+def test_a_company_s_own_tables_are_left_alone(company: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they are called: a table named as one of ours is neither dropped nor read in its place."""
+    monkeypatch.setattr(features.engine, "RETRIES", (0.1, 0.1))
+    location = load_postgres(another_database(postgres, "theirs"), company)
+    own = ("spine", "paying", "checked_accounts", "readings_tickets")
+    names = [*own, *(OWN + name for name in own)]
+    with inside(location) as control:
+        for name in names:
+            control.execute(f'CREATE TABLE "{name}" AS SELECT 1 AS theirs')
+    warehouse = open_warehouse(location, loaded_on=LOADED_ON)
+    rows = spine(warehouse, [END])
+    whole = snapshot(warehouse, rows)
+    cut(postgres)
+    pd.testing.assert_frame_equal(snapshot(warehouse, rows), whole)
+    warehouse.close()
+    with inside(location) as control:
+        assert [control.execute(f'SELECT theirs FROM "{name}"').fetchall() for name in names] == [[(1,)]] * len(names)
+
+
+@pytest.mark.slow
+def test_a_database_s_own_words_views_and_schemas_are_read_or_refused_by_name(tmp_path: Path, postgres: str) -> None:
+    tickets = "ticket_id | account_id | event_at | severity\nt | a | -9d | high\nu | a | -9d |"
+    folder = written(world(tickets=tickets), tmp_path / "tables")
+    location = load_postgres(another_database(postgres, "typed"), folder)
+    with inside(location) as control:
+        control.execute("CREATE TYPE sev AS ENUM ('low', 'normal', 'high', 'urgent')")
+        control.execute("ALTER TABLE tickets ALTER severity TYPE sev USING nullif(severity, '')::sev")
+        control.execute("CREATE MATERIALIZED VIEW usage AS SELECT 'a' AS account_id, DATE '2026-01-02' AS event_at")
+    warehouse = open_warehouse(location, loaded_on=LOADED_ON)
+    found = warehouse.engine.frame(warehouse.tables["tickets"]).sort_values("ticket_id")
+    assert found["severity"].fillna("none").tolist() == ["high", "none"]
+    assert warehouse.loaded["usage"].rows == 1
+    warehouse.close()
+    with pytest.raises(WarehouseError, match=r"there is no schema nosuch .* there are .*public"):
+        open_warehouse(f"{location.rpartition('/')[0]}/nosuch", loaded_on=LOADED_ON)
+
+
+@pytest.mark.slow
 def test_a_connection_that_is_cut_is_made_again(company: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features.engine, "RETRIES", (0.1, 0.1))
     warehouse = open_warehouse(load_postgres(postgres, company), loaded_on=LOADED_ON)
@@ -206,6 +248,14 @@ def test_a_connection_that_is_cut_is_made_again(company: Path, postgres: str, mo
     cut(postgres)
     pd.testing.assert_frame_equal(snapshot(warehouse, rows), whole)
     warehouse.close()
+
+
+def inside(location: str) -> psycopg.Connection[tuple[object, ...]]:
+    """A connection to the schema of a location."""
+    import psycopg
+
+    database, _, schema = location.rpartition("/")
+    return psycopg.connect(database, options=f"-c search_path={schema}")
 
 
 def cut(location: str) -> None:

@@ -112,7 +112,7 @@ def test_null_and_not_a_number_are_both_unknown() -> None:
         (
             "severe_rise_28d",
             {"severe_rise_28d": -1.0},
-            "High or urgent tickets in the last four weeks were 1 fewer than in a usual four",
+            "High or urgent tickets in the last four weeks were 1 fewer than in four usual ones",
         ),
         (
             "tickets_per_seat_90d",
@@ -122,7 +122,7 @@ def test_null_and_not_a_number_are_both_unknown() -> None:
         (
             "seat_use",
             {"seat_use": 1 / 3, "active_users_28d": 1.0, "seats": 3.0},
-            "1 of 3 seats was in use in the last four weeks (33 %)",
+            "1 person used the product in the last four weeks, and 3 seats are paid for (33 %)",
         ),
         (
             "events_84d_before",

@@ -45,6 +45,37 @@ def test_a_denied_belief_denies_what_is_believed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "intents"),
+    [
+        ("Google login does not work.", set()),
+        ("HubSpot does the same for half.", {"competitor"}),
+        ("20 more users cannot log in.", set()),
+        ("Five additional users are affected by the outage.", set()),
+        ("Only 12 of our 50 seats are used, can we pay for fewer?", set()),
+        ("All licences are used by people who left.", set()),
+        ("All licences are used.", {"more_seats"}),
+        ("Please free up their seats.", set()),
+        ("We cancelled our contract with your competitor to consolidate on you.", set()),
+        ("We terminated our agreement with another vendor last year.", set()),
+        ("We canceled our Salesforce contract.", set()),
+        ("Can you downgrade Jane from admin to viewer?", set()),
+        ("The dashboard downgraded its resolution.", set()),
+        ("Security deposit invoice is missing.", set()),
+        ("We have decided not to continue with you.", {"cancel"}),
+        ("Decision made: no renewal.", {"cancel"}),
+        ("We are sunsetting the tool.", {"cancel"}),
+        ("We don't need it anymore.", {"cancel"}),
+        ("Please reduce us from 100 to 60 users.", {"downgrade"}),
+        ("We want to halve our licences.", {"downgrade"}),
+        ("Finance has frozen all software spending.", {"budget"}),
+        ("We are happy to sign again.", {"renew"}),
+    ],
+)
+def test_words_of_the_trade_are_heard_in_their_place(text: str, intents: set[str]) -> None:
+    assert stated(text) == intents
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Please close our account manager's duplicate ticket.",

@@ -407,3 +407,22 @@ def test_a_new_csv_file_decides_anew_whether_ids_are_numbers(tmp_path: Path) -> 
         found = warehouse.engine.frame(warehouse.tables["usage"])["user_id"]
         assert sorted(found) == users
         warehouse.close()
+
+
+def test_a_view_over_files_of_its_own_is_read_anew(tmp_path: Path) -> None:
+    folder = written(world(), tmp_path / "tables")
+    more, database = tmp_path / "elsewhere", tmp_path / "company.duckdb"
+    more.mkdir()
+    use = pd.DataFrame({"account_id": ["a"], "event_at": [pd.Timestamp("2026-01-02")]})
+    with duckdb.connect(str(database)) as made:
+        use.to_parquet(more / "1.parquet")
+        for name in ("accounts", "subscriptions"):
+            made.execute(f"CREATE TABLE {name} AS FROM '{folder}/{name}.parquet'")
+        made.execute(f"CREATE VIEW usage AS FROM '{more}/*.parquet'")
+    found = []
+    for number in (2, 3):
+        warehouse = open_warehouse(str(database), loaded_on=AS_OF, state=tmp_path / "state")
+        found.append(warehouse.loaded["usage"].rows)
+        warehouse.close()
+        use.to_parquet(more / f"{number}.parquet")
+    assert found == [1, 2]

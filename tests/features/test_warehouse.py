@@ -10,6 +10,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from features.cohort import spine
 from features.mapping import MappingError
 from features.warehouse import QUARANTINE_COLUMNS, Warehouse, WarehouseError, open_warehouse
 from tests.worlds import AS_OF, day, opened, table, world, written
@@ -227,7 +228,9 @@ def test_the_good_rows_among_bad_ones_are_kept_and_all_are_counted(sloppy: Wareh
 
 def test_more_bad_rows_than_allowed_fail_the_load_and_say_why(tmp_path: Path) -> None:
     tables = world(tickets="ticket_id | account_id | event_at\n t1 | a | soon\n t2 | a | -3d")
-    with pytest.raises(WarehouseError, match=r"1 of 2 rows of tickets are bad.*event_at: not a date \(1 rows\)"):
+    with pytest.raises(
+        WarehouseError, match=r"1 of 2 rows of tickets are bad.*event_at: not a date \(1 rows, one with 'soon'\)"
+    ):
         opened(tables, tmp_path, bad_share=0.49)
     assert len(opened(tables, tmp_path, bad_share=0.5).quarantine) == 1
 
@@ -504,4 +507,39 @@ def test_a_key_is_told_by_those_of_its_columns_that_were_given(tmp_path: Path) -
     warehouse = opened(world(contacts=contacts), tmp_path, bad_share=1.0)
     (key,) = warehouse.quarantine["key"]
     assert key.startswith("p/")
+    warehouse.close()
+
+
+def test_no_row_of_a_csv_is_a_comment(tmp_path: Path) -> None:
+    ids = ["1000", "1001", *(f"#{number}" for number in range(1002, 1008))]
+    tickets = "ticket_id | account_id | event_at\n" + "\n".join(f"{id} | a | -9d" for id in ids)
+    folder = written(world(tickets=tickets), tmp_path / "tables", ".csv")
+    warehouse = open_warehouse(str(folder), loaded_on=AS_OF)
+    assert sorted(warehouse.engine.frame(warehouse.tables["tickets"])["ticket_id"]) == sorted(ids)
+    warehouse.close()
+
+
+def test_a_quote_may_come_as_late_as_it_likes(tmp_path: Path) -> None:
+    folder = written(world(), tmp_path / "tables", ".csv")
+    rows = [f"t{number},a,2026-01-02,plain" for number in range(25_000)]
+    rows[-1] = 't24999,"a",2026-01-02,"two\nlines, and a comma"'
+    (folder / "tickets.csv").write_text("\n".join(["ticket_id,account_id,event_at,text", *rows]), encoding="utf-8")
+    warehouse = open_warehouse(str(folder), loaded_on=AS_OF)
+    assert (warehouse.loaded["tickets"].rows, warehouse.loaded["tickets"].bad) == (25_000, 0)
+    warehouse.close()
+
+
+def test_folders_within_the_folder_of_a_table_are_refused_and_never_passed_over(tmp_path: Path) -> None:
+    folder = written(world(usage="account_id | event_at\na | -9d"), tmp_path / "tables")
+    (folder / "usage" / "month=2026-05").mkdir(parents=True)
+    (folder / "usage.parquet").rename(folder / "usage" / "month=2026-05" / "part-0.parquet")
+    with pytest.raises(WarehouseError, match="found folders in it"):
+        open_warehouse(str(folder), loaded_on=AS_OF)
+
+
+def test_a_table_of_ours_never_stands_in_the_way_of_theirs(tmp_path: Path) -> None:
+    folder = written(world(), tmp_path / "tables", ".csv")
+    (folder / "spine.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    warehouse = open_warehouse(str(folder), loaded_on=AS_OF)
+    assert len(spine(warehouse, [AS_OF]))
     warehouse.close()

@@ -388,10 +388,11 @@ def test_accounts_that_make_no_sense_are_refused_in_words(send: Send, body: Any,
         ({"outcome": "churn", "rows": {}}, "invalid", "list of objects"),
         ({"outcome": "churn", "rows": [[]]}, "invalid", "list of objects"),
         ({"outcome": "churn", "rows": [{"moon_phase": 1, "luck": 2}]}, "unknown_features", "luck, moon_phase"),
-        ({"outcome": "churn", "rows": [{NUMBER: "many"}]}, "wrong_values", "1 values"),
-        ({"outcome": "churn", "rows": [{NUMBER: [1]}]}, "wrong_values", "1 values"),
-        ({"outcome": "churn", "rows": [{CATEGORY: 3}]}, "wrong_values", "1 values"),
-        ({"outcome": "churn", "rows": [{CATEGORY: True}, {CATEGORY: {}}]}, "wrong_values", "2 values"),
+        ({"outcome": "churn", "rows": [{NUMBER: "many"}]}, "wrong_values", "1 that is not"),
+        ({"outcome": "churn", "rows": [{NUMBER: [1]}]}, "wrong_values", "1 that is not"),
+        ({"outcome": "churn", "rows": [{NUMBER: True}]}, "wrong_values", "1 that is not"),
+        ({"outcome": "churn", "rows": [{CATEGORY: 3}]}, "wrong_values", "1 that is not"),
+        ({"outcome": "churn", "rows": [{CATEGORY: True}, {CATEGORY: {}}]}, "wrong_values", "2 that are not"),
         ({"outcome": "churn", "rows": [{NUMBER: 10**400}]}, "invalid", "1e+300"),
         ({"outcome": "churn", "rows": [{NUMBER: 1.7e308}]}, "invalid", "1e+300"),
     ],
@@ -407,7 +408,7 @@ def test_every_wrong_value_is_pointed_at(send: Send) -> None:
     assert {"row": 1, "feature": CATEGORY, "value": 3, "expected": "text or null"} in details
 
 
-@pytest.mark.parametrize("value", [1e300, -1e300, 1e-320, -0.0, 10**300, True])
+@pytest.mark.parametrize("value", [1e300, -1e300, 1e-320, -0.0, 10**300])
 def test_extreme_numbers_are_scored(send: Send, value: float) -> None:
     answer = post(send, "/v1/score/features", {"outcome": "churn", "rows": [dict.fromkeys(_numbers(), value)]})
     assert answer.status_code == 200, answer.text[:300]

@@ -125,7 +125,7 @@ VALUES = st.recursive(
 ROW = st.dictionaries(st.sampled_from([*CATALOGUE]), SCALARS | NUMBERS | NUMBERS, max_size=6)
 NUMBERS_ALONE = st.dictionaries(
     st.sampled_from([name for name, feature in CATALOGUE.items() if feature.unit is not Unit.CATEGORY]),
-    st.none() | st.booleans() | st.integers(-(10**300), 10**300) | st.floats(-LARGEST, LARGEST),
+    st.none() | st.integers(-(10**300), 10**300) | st.floats(-LARGEST, LARGEST),
     min_size=1,
     max_size=40,
 )

@@ -26,7 +26,7 @@ from features.segments import Segment
 from serving import page
 from serving.book import Book, Totals
 from serving.brief import Brief, Evidence
-from serving.page import error_page, key_page, odds, page_routes, renewal, short_money, strength
+from serving.page import error_page, key_page, odds, page_routes, short_money, strength
 from serving.playbooks import TIERS, load_playbooks
 from serving.score import Ahead, Driver, Score
 from serving.scoring import value_first
@@ -335,9 +335,9 @@ def test_the_book_says_who_why_how_much_and_what_to_do(get: Callable[[str], Answ
     assert "Scores of 3 March 2025, 2 days ago." in text
     for words in (
         "Harbourline Logistics",
-        "renews in 41 days",
+        "renews 13 April 2025, in 41 days",
         "Weekly active users fell 46 % in four weeks, 61 to 33",
-        "What to do: Review the technical setup, then open the renewal talk",
+        "What to do: Review the technical setup, and bring the sponsor what was found",
         "High risk about 2 in 3 68 % in 90 days",
         "at stake of 318,000 ARR",
         "Little data: 29 % of signals",
@@ -489,8 +489,6 @@ def test_the_style_sheet_and_the_icon_are_served(get: Callable[[str], Answer]) -
         (strength(0.2), "slightly raises"),
         (strength(-0.5), "clearly lowers"),
         (strength(0.8), "strongly raises"),
-        (renewal(1), "renews tomorrow"),
-        (renewal(None), "no renewal date"),
         (page.age(0), "today"),
         (page.age(1), "yesterday"),
         (page.age(-3), "3 days ahead"),

@@ -95,15 +95,49 @@ def test_a_reason_is_routed_to_the_narrowest_playbooks(
 
 @pytest.mark.parametrize(("renews_in", "there"), [(180, True), (181, False), (None, False)])
 def test_what_is_about_a_renewal_waits_for_it(renews_in: int | None, there: bool) -> None:
-    matched = load_playbooks().match(Reason.VALUE_GAP, MIDDLE, "churn", "high", renews_in)
+    matched = load_playbooks().match(Reason.VALUE_GAP, MIDDLE, "churn", "high", {"days_to_renewal": renews_in})
     assert ("P01" in [row.code for row in matched]) is there
 
 
 def test_a_stuck_onboarding_is_escalated_first() -> None:
     started = Segment("smb", "low", "tech_touch", "onboarding")
-    matched = load_playbooks().match(Reason.VALUE_GAP, started, "churn", "high")
+    matched = load_playbooks().match(Reason.VALUE_GAP, started, "churn", "high", {"milestones_open": 2.0})
     assert [row.code for row in matched] == ["P09", "P11", "P13"]
     assert len(matched) <= SHOWN
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "there"),
+    [
+        ({"days_to_renewal": 90.0}, "P22", True),
+        ({"days_to_renewal": 44.0}, "P22", False),
+        ({"days_to_renewal": 90.0, "renewal_signed": 1.0}, "P22", False),
+        ({"days_to_renewal": 90.0, "renewal_signed": float("nan")}, "P22", True),
+    ],
+)
+def test_a_playbook_waits_for_what_it_is_about(facts: dict[str, object], code: str, there: bool) -> None:
+    matched = load_playbooks().match(Reason.BUDGET_PRESSURE, MIDDLE, "churn", "low", facts)
+    assert (code in [row.code for row in matched]) is there
+
+
+@pytest.mark.parametrize(
+    ("id", "facts", "there"),
+    [
+        ("success_plan", {}, True),
+        ("success_plan", {"success_plan": 1.0}, False),
+        ("onboarding_escalation", {}, False),
+        ("onboarding_escalation", {"milestones_open": 0.0, "no_first_value": 1.0}, True),
+        ("close_the_loop", {"tickets_90d": 0.0, "surveys_answered_180d": 0.0}, False),
+        ("close_the_loop", {"tickets_90d": 1.0}, True),
+    ],
+)
+def test_a_playbook_needs_what_it_is_about(id: str, facts: dict[str, object], there: bool) -> None:
+    started = Segment("mid_market", "medium", "pooled", "onboarding")
+    assert load_playbooks()[id].fits(Reason.VALUE_GAP, started, "churn", "high", facts) is there
+
+
+def test_a_playbook_that_needs_what_no_row_tells_is_refused(written: Path) -> None:
+    assert "needs: the catalogue has no row `luck`" in refusal(written, WHOLE + 'needs = ["luck"]\n')
 
 
 def test_an_offer_answers_expansion_alone() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.catalogue import CATALOGUE
+from features.catalogue import CATALOGUE, FAMILIES
 from features.cohort import CohortError, cohort, paying
 from features.feature import Reason
 from features.notes import Note
@@ -20,7 +20,7 @@ from features.warehouse import open_warehouse
 from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
 from serving.score import Driver, Score, driver_document, score_document, scores_frame
-from serving.scoring import blind_families, score, score_row, value_first
+from serving.scoring import score, score_row, value_first
 from serving.tiers import load_tiers
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
 from tests.worlds import cut, opened, renamed, together, unlearnt, world, written
@@ -364,10 +364,13 @@ def test_what_stands_behind_a_number_is_told_with_its_author_and_day(company: Co
         assert stopped == Counter(counted[counted > 0].astype(int).to_dict())
 
 
-def test_families_of_which_nothing_is_known_are_named() -> None:
-    assert "usage" in blind_families({"arr": 1.0})
-    assert "commercial" not in blind_families({"arr": 1.0})
-    assert "commercial" in blind_families({"arr": float("nan")})
+def test_families_of_which_nothing_is_known_are_those_that_coverage_lacks(company: Company) -> None:
+    """An account with a contract alone has no tickets and no use: that is 0 in many a column, and is not known."""
+    briefs = company.scorings[LATER].briefs
+    for brief in briefs:
+        assert brief.coverage == pytest.approx(1 - len(brief.blind) / len(FAMILIES))
+        assert "commercial" not in brief.blind
+    assert any(brief.blind for brief in briefs)
 
 
 def test_room_to_grow_is_no_reason_to_leave() -> None:

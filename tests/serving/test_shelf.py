@@ -86,17 +86,28 @@ def test_pages_are_the_whole_book_without_a_gap_or_a_repeat(shelf: Shelf) -> Non
 def test_the_last_page_when_full_has_no_next(shelf: Shelf) -> None:
     rows = len(book(shelf).briefs)
     assert book(shelf, limit=rows).next_cursor is None
-    assert book(shelf, limit=rows - 1).next_cursor == str(rows - 1)
+    assert book(shelf, limit=rows - 1).next_cursor == f"{rows - 1}-{run_of(shelf)}"
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "²", "1" * 10, " 1", "1\n"])
+def run_of(shelf: Shelf) -> int:
+    run = shelf.run()
+    assert run is not None
+    return run.run_id
+
+
+def test_the_pages_of_one_run_do_not_go_on_with_another(shelf: Shelf) -> None:
+    with pytest.raises(BadCursor, match="newer scores"):
+        book(shelf, cursor=f"3-{run_of(shelf) - 1}")
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "²", "1" * 10, " 1", "1\n", "1", "1-"])
 def test_a_cursor_that_is_none_of_ours_is_refused(shelf: Shelf, cursor: str) -> None:
     with pytest.raises(BadCursor, match="next_cursor"):
         book(shelf, cursor=cursor)
 
 
 def test_a_cursor_behind_the_end_is_an_empty_page(shelf: Shelf) -> None:
-    found = book(shelf, cursor="999999999")
+    found = book(shelf, cursor=f"999999999-{run_of(shelf)}")
     assert found.briefs == ()
     assert found.next_cursor is None
 

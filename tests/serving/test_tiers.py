@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from serving.tiers import SHIPPED, TierRule, Tiers, load_tiers
+from serving.tiers import SHIPPED, TierRule, Tiers, TiersError, load_tiers
 from tests.conftest import LATER, UNTIL, Company
 from training.model import Model
 
@@ -66,7 +66,7 @@ def test_every_score_of_record_has_the_tier_of_the_rule(company: Company) -> Non
 def test_a_rule_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, fault: str) -> None:
     path = tmp_path / "tiers.toml"
     path.write_text(SHIPPED.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(ValidationError, match=fault):
+    with pytest.raises(TiersError, match=fault):
         load_tiers(path)
 
 

@@ -189,7 +189,7 @@ def test_contradictions_of_which_there_is_nothing_are_not_listed(tmp_path: Path)
     tickets = "ticket_id | account_id | event_at\nt1 | a | -9d"
     warehouse = opened(world(tickets=tickets), tmp_path)
     found = audit(warehouse, AS_OF)
-    assert [one.rows for one in found.contradictions] == [0]
+    assert {one.rows for one in found.contradictions} == {0}
     assert "Contradictions" not in audit_lines(found)
     few = Contradiction("x", 2, 4975, "bills while nothing is paid for", ("a", "b"), "mend them")
     many = Contradiction("y", 1, 1000, "tickets too early", ("c",), "mend them too")

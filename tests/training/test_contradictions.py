@@ -62,6 +62,52 @@ def test_a_notice_after_its_term_or_on_one_that_never_ends_contradicts_it(tmp_pa
     warehouse.close()
 
 
+def test_a_notice_whose_end_is_yet_to_come_contradicts_nothing(tmp_path: Path) -> None:
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | notice_at | ended_on | arr
+        under notice    | a          | -400d    | -340d     | +25d    | yes        | -10d      | +25d     | 1200
+        just passed     | b          | -400d    | -395d     | -29d    | yes        | -40d      |          | 1200
+    """
+    warehouse = opened(world(subscriptions=terms), tmp_path)
+    found = by_name(warehouse)["notice against the term"]
+    assert (found.rows, found.of) == (0, 2)
+    warehouse.close()
+
+
+def test_a_term_that_was_renewed_and_never_ended_is_counted(tmp_path: Path) -> None:
+    terms = """
+        subscription_id | account_id | known_at | starts_on | ends_on | auto_renew | ended_on | arr
+        renewed         | a          | -800d    | -800d     | -435d   | yes        |          | 1200
+        its renewal     | a          | -435d    | -435d     | -70d    | yes        |          | 1300
+        ended           | b          | -800d    | -800d     | -435d   | yes        | -435d    | 1200
+        its renewal too | b          | -435d    | -435d     | -70d    | yes        |          | 1300
+        add-on          | c          | -800d    | -800d     | -435d   | yes        |          | 1200
+        of another time | c          | -600d    | -600d     | -235d   | yes        |          | 300
+    """
+    warehouse = opened(world(subscriptions=terms), tmp_path)
+    found = by_name(warehouse)["renewed, yet never ended"]
+    assert (found.rows, found.of, found.examples) == (1, 5, ("a",))
+    assert found.labels
+    warehouse.close()
+
+
+def test_terms_told_twice_are_counted(tmp_path: Path) -> None:
+    terms = """
+        subscription_id | account_id | known_at | starts_on | arr  | product
+        one             | a          | -400d    | -400d     | 1200 | crm
+        the same        | a          | -400d    | -400d     | 1200 | crm
+        other product   | a          | -400d    | -400d     | 1200 | desk
+        other price     | b          | -400d    | -400d     | 900  | crm
+        later           | b          | -300d    | -300d     | 900  | crm
+        free            | c          | -300d    | -300d     | 0    | crm
+        free as well    | c          | -300d    | -300d     | 0    | crm
+    """
+    warehouse = opened(world(subscriptions=terms), tmp_path)
+    found = by_name(warehouse)["terms told twice"]
+    assert (found.rows, found.of, found.examples) == (1, 5, ("a",))
+    warehouse.close()
+
+
 def test_few_contradictions_are_told_and_forgiven() -> None:
     few, many = Contradiction("x", 25, 100, "some rows"), Contradiction("x", 26, 100, "some rows")
     assert refusals([few]) == []
@@ -206,7 +252,7 @@ def test_rows_of_people_whom_nobody_knows_are_counted(tmp_path: Path, name: str,
 
 def test_a_world_of_two_tables_has_nothing_to_contradict(tmp_path: Path) -> None:
     warehouse = opened(world(), tmp_path)
-    assert contradictions_in(warehouse, AS_OF) == []
+    assert [(found.name, found.rows) for found in contradictions_in(warehouse, AS_OF)] == [("terms told twice", 0)]
     warehouse.close()
 
 

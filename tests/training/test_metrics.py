@@ -162,3 +162,15 @@ def test_accounts_and_not_rows_are_drawn() -> None:
     rows = better_by(copied[0], copied[1], copied[2], pd.Series(range(800)).astype(str), seed=4)
     assert tenfold == pytest.approx(once)
     assert rows[2] - rows[1] < 0.6 * (once[2] - once[1])
+
+
+def test_the_interval_of_a_comparison_holds_95_of_100() -> None:
+    """Of many accounts with a row each, it is the mean and 1.96 standard errors to each side; not 1.64."""
+    draws = np.random.default_rng(3)
+    happened, ours = (draws.random(2_000) < 0.3).astype(float), np.full(2_000, -0.8)
+    theirs = ours + draws.normal(0, 0.5, 2_000)
+    losses = np.logaddexp(0, theirs) - happened * theirs - (np.logaddexp(0, ours) - happened * ours)
+    error = losses.std() / np.sqrt(len(losses))
+    difference, low, high = better_by(happened, ours, theirs, pd.Series(range(2_000)).astype(str), seed=1)
+    assert difference == pytest.approx(losses.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.08)

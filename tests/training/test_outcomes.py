@@ -51,6 +51,24 @@ def test_a_late_signature_is_no_churn_but_a_win_back_after_the_grace_period_is_o
     assert happened(rows, tmp_path) == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("1018.20", "1069.11", {"expansion"}),
+        ("1018.20", "1069.10", set()),
+        ("1069.20", "1015.74", {"contraction"}),
+        ("1069.20", "1015.75", set()),
+        ("1110.00", "1165.50", {"expansion"}),
+        ("1110.00", "1054.50", {"contraction"}),
+    ],
+)
+def test_a_change_of_exactly_five_percent_is_one_to_the_cent(
+    tmp_path: Path, before: str, after: str, expected: set[str]
+) -> None:
+    rows = f"a | -400d | -400d | +40d | {before} | no | |\na | +40d | +40d | | {after} | yes | |"
+    assert happened(rows, tmp_path) == expected
+
+
 def test_the_arr_of_a_late_signature_speaks_for_a_pause_at_the_horizon(tmp_path: Path) -> None:
     rows = "a | -400d | -400d | +80d | 100 | no | |\na | +95d | +95d | | 50 | yes | |"
     assert happened(rows, tmp_path) == {"contraction"}

@@ -45,6 +45,8 @@ def test_a_model_keeps_its_own_reasons_and_another_outcome_does_not(company: Com
     assert churn is not None
     assert growth is not None
     assert kept_reasons(churn, churn, company.data.frame, 0.1) == 1.0
+    assert kept_reasons(churn, churn, company.data.frame, 1.0) == 1.0, "also of rows for which neither gives a reason"
+    assert main_reasons(churn, company.data.frame).isna().any()
     assert kept_reasons(growth, churn, company.data.frame, 0.1) < 0.5
 
 

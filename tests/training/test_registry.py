@@ -229,7 +229,7 @@ def test_a_champion_is_not_promoted_again_in_place_of_a_refused_challenger(compa
     registered(company, home)
     promote(home, "churn")
     with pytest.raises(
-        PromotionRefused, match=r"not champion already; no version is newer than 2\.\nRun `tenure train"
+        PromotionRefused, match=r"newer than the champion; no version is newer than 2\.\nRun `tenure train"
     ) as none:
         promote(home, "churn")
     assert none.value.faults == []
@@ -238,7 +238,7 @@ def test_a_champion_is_not_promoted_again_in_place_of_a_refused_challenger(compa
         promote(home, "churn", who="ada")
     assert refused.value.faults == ["ROC-AUC is 0.512", "another first reason"]
     for words in (
-        "churn has no challenger that is not champion already",
+        "churn has no challenger that is newer than the champion",
         "the newest version, 3, was refused",
         "ROC-AUC is 0.512",
         "`tenure promote churn --version 3 --force --why '…'`",
