@@ -258,7 +258,7 @@ def test_a_sound_company_is_usable(whole: Audit) -> None:
     assert whole.stale == ()
     assert set(whole.coverage) == set(FAMILIES)
     assert all(row["accounts_with_data"] > 0.5 for row in whole.coverage.values())
-    assert len(whole.contradictions) == 11 + len(UNDATED)
+    assert len(whole.contradictions) == 13 + len(UNDATED)
     assert whole.leaks == ()
     assert all(set(row["segments"]) == set(SIZES) for row in whole.coverage.values())
     assert all(0 <= row["accounts_without_rows"] <= 1 for row in whole.tables.values())
