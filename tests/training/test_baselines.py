@@ -100,6 +100,21 @@ def test_no_contender_learns_from_the_rows_that_it_predicts(company: Company) ->
 
 
 def test_logistic_regression_finds_a_plain_trend() -> None:
-    learn = table(HIGH, LEARNT)
+    learn = table(HIGH, LEARNT).assign(as_of=pd.Timestamp("2026-01-01"))
     found = logistic_regression(learn, BAD_AT_THE_BOTTOM, pd.DataFrame({HIGH: [5.0, 50.0, 95.0]}), seed=1)
     assert (np.diff(found.new) < 0).all()
+
+
+def test_a_line_over_many_alike_rows_of_few_accounts_is_held_back() -> None:
+    """Sixty signals that mean nothing, told twelve times of each of eighty accounts: at its best it says next to
+    nothing of others, where a penalty for as many rows that differ would let it be sure."""
+    draws = np.random.default_rng(5)
+    names = [name for name, feature in CATALOGUE.items() if feature.unit is not Unit.CATEGORY][:60]
+    accounts = pd.DataFrame(draws.normal(size=(80, 60)), columns=names).assign(
+        account_id=[f"a{number}" for number in range(80)], bad=draws.random(80) < 0.3
+    )
+    dates = pd.DataFrame({"as_of": pd.date_range("2025-01-01", periods=12, freq="28D")})
+    learn = accounts.merge(dates, how="cross")
+    new = pd.DataFrame(draws.normal(size=(500, 60)), columns=names)
+    found = logistic_regression(learn.drop(columns="bad"), learn["bad"].to_numpy(dtype=float), new, seed=1)
+    assert found.new.std() < 0.6
