@@ -166,9 +166,8 @@ def main() -> None:
             for outcome in ("churn", "expansion"):
                 if all(word in f"{name} {outcome}" for word in asked.only or ()):
                     reached.append(compare(name, data, outcome, python, Path(scratch)))
-    print(
-        f"\nno worse than {'the last' if asked.baselines else PEER} within the intervals: {sum(reached)} of {len(reached)}"
-    )
+    beside = "the last" if asked.baselines else PEER
+    print(f"\nno worse than {beside} within the intervals: {sum(reached)} of {len(reached)}")
     sys.exit(0 if all(reached) else 1)
 
 

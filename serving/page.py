@@ -98,11 +98,9 @@ def strength(share: float) -> str:
 
 
 def renewal(brief: Brief) -> str:
-    """When the running term ends, in words, counted from the day of the score; without an end it runs on by itself."""
+    """When the running term ends, in words; without an end it runs on by itself."""
     days = brief.days_to_renewal
-    if days is None:
-        return "no renewal date"
-    return f"renews {calendar_day(brief.as_of + timedelta(days))}, in {days:,} day{'s' * (days != 1)}"
+    return "no renewal date" if days is None else f"renews {calendar_day(brief.as_of + timedelta(days))}"
 
 
 def age(days: int) -> str:
