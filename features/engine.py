@@ -57,7 +57,7 @@ class Engine:
     dialect: str
     faults: tuple[type[Exception], ...]
     lost: tuple[type[Exception], ...] = ()
-    prepared: Callable[[ibis.BaseBackend], object] = repr
+    prepared: Callable[[ibis.BaseBackend], None] | None = None
     made: list[Callable[[], ir.Table]] = field(default_factory=list)
 
     def text(self, table: ir.Table) -> str:
@@ -181,7 +181,8 @@ class Engine:
         """A new session with all that was made in the lost one."""
         self.connection.disconnect()
         self.connection.reconnect()
-        self.prepared(self.connection)
+        if self.prepared is not None:
+            self.prepared(self.connection)
         for again in self.made:
             again()
 

@@ -91,7 +91,7 @@ class Feature:
         return "#" in self.words or len(self.mentions) > 1
 
 
-NOTHING = 0.05
+ALIKE = 0.05
 """A score that differs by less does not differ in words."""
 
 
@@ -123,10 +123,10 @@ def spoken(value: object, unit: Unit) -> str:
             return "yes" if number else "no"
         case Unit.MONEY:
             return f"{number:z,.0f}" if abs(number) >= 10 or number == round(number) else f"{number:z,.2f}"
-        case Unit.SCORE if 0 < number < NOTHING:
+        case Unit.SCORE if 0 < number < ALIKE:
             return f"{number:.1g}"
         case _:
-            return f"{number:z,.0f}" if abs(number - round(number)) < 0.05 else f"{number:z,.1f}"
+            return f"{number:z,.0f}" if abs(number - round(number)) < ALIKE else f"{number:z,.1f}"
 
 
 class _Spoken:
@@ -144,8 +144,8 @@ class _Spoken:
         one, other, *none = spec.split("|")
         if self.unit is Unit.FLAG:
             return one if number else other
-        nothing = abs(number) < NOTHING if self.unit is Unit.SCORE else not re.search("[1-9]", size)
-        if none and (nothing or abs(number) <= float("".join(none[1:]) or 0)):
+        alike = abs(number) < ALIKE if self.unit is Unit.SCORE else not re.search("[1-9]", size)
+        if none and (alike or abs(number) <= float("".join(none[1:]) or 0)):
             return none[0]
         if self.unit in (Unit.COUNT, Unit.DAYS) and number >= 0:
             return one if said in ("1", "1 day") else other

@@ -185,9 +185,8 @@ def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, rela
         except (*engine.faults, ibis.IbisError) as error:
             raise WarehouseError(f"{location}, source.{name}: the SQL fails: {str(error).strip()}") from error
         files = {file: path for given in relations.values() for file, path in given.files.items()}
-        return Given(
-            _renamed(location, SOURCES[name], mapped, rows), files, None, said, _ELSEWHERE.search(said) is not None
-        )
+        elsewhere = _ELSEWHERE.search(said) is not None or any(given.elsewhere for given in relations.values())
+        return Given(_renamed(location, SOURCES[name], mapped, rows), files, None, said, elsewhere)
     given = relations.get(mapped.relation)
     if given is None:
         raise WarehouseError(
@@ -195,11 +194,11 @@ def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, rela
             f"it has {', '.join(relations) or 'none'}"
         )
     only = given.only
-    return Given(
-        _renamed(location, SOURCES[name], mapped, given.rows),
-        given.files,
-        None if only is None else lambda some: _renamed(location, SOURCES[name], mapped, only(some)),
-        said,
+    return replace(
+        given,
+        rows=_renamed(location, SOURCES[name], mapped, given.rows),
+        only=None if only is None else lambda some: _renamed(location, SOURCES[name], mapped, only(some)),
+        said=said,
     )
 
 

@@ -57,8 +57,8 @@ def _relations(connection: ibis.BaseBackend, location: str) -> list[str]:
             there = ", ".join(name for (name,) in cursor.fetchall() if name != "information_schema")
         connection.disconnect()
         raise EngineError(
-            f"{without_password(location)}: there is no schema {unquote(wanted) or 'in the search path'} whose name is "
-            f"in lower case; there are {there}"
+            f"{without_password(location)}: there is no schema {unquote(wanted) or 'in the search path'} that can be "
+            f"reached (a name with capitals cannot); there are {there}"
         )
     with connection.raw_sql(
         "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "

@@ -74,13 +74,17 @@ def _table(
 
 def coverage(table: pd.DataFrame) -> pd.Series:
     """Per row of a snapshot: the share of signal families of which anything is known, 0 to 1."""
-    return pd.concat([heard_of(table, family) for family in FAMILIES], axis=1).mean(axis=1)
+    return _heard(table).mean(axis=1)
 
 
 def silent_families(table: pd.DataFrame) -> list[tuple[str, ...]]:
     """Per row of a snapshot: the signal families of which nothing is known."""
-    heard = pd.DataFrame({family: heard_of(table, family) for family in FAMILIES})
+    heard = _heard(table)
     return [tuple(heard.columns[~row]) for row in heard.to_numpy(dtype=bool)]
+
+
+def _heard(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({family: heard_of(table, family) for family in FAMILIES})
 
 
 def heard_of(table: pd.DataFrame, family: str) -> pd.Series:

@@ -14,10 +14,14 @@ OPEN_PREFIXES = ("/static/",)
 COOKIE = "tenure_key"
 
 
+class AccessError(ValueError):
+    """A key that opens nothing; the message says where it is and what to do."""
+
+
 def access_key(home: Path) -> str:
     """The key: TENURE_API_KEY, else the one kept in `home/key`, made on first use and readable by its owner alone.
 
-    `ValueError` where what is given is no key: nothing, or what a header cannot say.
+    `AccessError` where what is given is no key: nothing, or what a header cannot say.
     """
     given = os.environ.get("TENURE_API_KEY")
     path = home / "key"
@@ -32,7 +36,7 @@ def access_key(home: Path) -> str:
     key = (given or path.read_text(encoding="utf-8", errors="replace")).strip()
     if not (key and key.isascii() and key.isprintable()):
         place, cure = ("TENURE_API_KEY", "give another") if given else (str(path), "delete it, and one is made")
-        raise ValueError(
+        raise AccessError(
             f"{place}: expected a key of printable ASCII letters, found {'others' if key else 'none'}; {cure}"
         )
     return key

@@ -194,21 +194,28 @@ def _scored(
     """What-if scores; an offer to grow waits for what the other champions say of the rows, as it does of record."""
     matrix = model.encoding.row_matrix(rows)
     answers = model.answers(matrix, threads=1)
-    others = [one for outcome, one in models.items() if model.outcome == "expansion" and outcome != "expansion"]
-    found, said = [], {}
-    for one in others:
-        shares, base = one.contributions(one.encoding.row_matrix(rows), threads=1)
-        said[one.outcome] = sigmoid(base + shares.sum(axis=1))
+    waits = _growth_waits(models, rows, tiers) if model.outcome == "expansion" else [""] * len(rows)
+    found = []
     for number, row in enumerate(rows):
         known = sum(name in row and row[name] is not None for name in model.encoding.features)
         share = known / len(model.encoding.features)
         made = score_row(model, answers, number, row, playbooks, tiers, as_of=date.min, coverage=share)
-        found_tiers = {one.outcome: tiers.tier(float(said[one.outcome][number]), one) for one in others}
-        if model.outcome == "expansion" and growth_waits(found_tiers, row):
+        if waits[number]:
             made = replace(made, playbooks=())
         document = score_document(made)
         found.append({name: document[name] for name in document if name not in ("account_id", "as_of", "coverage")})
     return found
+
+
+def _growth_waits(models: Mapping[str, Model], rows: list[dict[str, object]], tiers: Tiers) -> list[str]:
+    """Why each row would get no offer to grow, by what the champions of the other outcomes say of it."""
+    found: list[dict[str, str]] = [{} for _ in rows]
+    for outcome, model in models.items():
+        if outcome != "expansion":
+            shares, base = model.contributions(model.encoding.row_matrix(rows), threads=1)
+            for tier_of, probability in zip(found, sigmoid(base + shares.sum(axis=1)).tolist(), strict=True):
+                tier_of[outcome] = tiers.tier(probability, model)
+    return [growth_waits(tier_of, row) for tier_of, row in zip(found, rows, strict=True)]
 
 
 def _model(models: Mapping[str, Model], outcome: Any) -> Model:

@@ -216,6 +216,9 @@ def _broken_rules(block: Mapping[str, object]) -> list[str]:
         ),
         "reasons: `context` is shown but never acted on": "context" in reasons,
         "reasons: needed where there are outcomes, and only there": bool(outcomes) != bool(reasons),
+        "renewal_from_days: says nothing without `renewal_within_days`": (
+            "renewal_from_days" in block and "renewal_within_days" not in block
+        ),
         'after_value: for `outcomes = ["expansion"]`, and needed there; growth follows value': (
             (block.get("after_value") is True) != (outcomes == ["expansion"])
         ),

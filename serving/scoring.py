@@ -105,7 +105,7 @@ def score(
         if held is not None and held.holds(str(facts["account_id"])):
             scores = tuple(replace(score, playbooks=(), held_out=True) for score in scores)
         done = steps.get(str(facts["account_id"]), ())
-        brief = replace(_brief(facts, scores, names, as_of, shares[number], done, churn), blind=silent[number])
+        brief = _brief(facts, scores, names, as_of, shares[number], silent[number], done, churn)
         briefs.append(replace(brief, notes=behind.get(brief.account_id, ())))
     return Scoring(
         as_of, tuple(briefs), table, tuple(noticed["account_id"]), float(noticed["arr"].sum()), tuple(models)
@@ -191,6 +191,7 @@ def _brief(
     names: dict[str, tuple[str, str]],
     as_of: date,
     share: float,
+    silent: tuple[str, ...],
     steps: tuple[Milestone, ...],
     model: Model | None,
 ) -> Brief:
@@ -207,7 +208,7 @@ def _brief(
         days_to_renewal=_days_to_renewal(row),
         health=None if churn is None or model is None else safer_than(churn.probability, model),
         coverage=share,
-        blind=(),
+        blind=silent,
         scores=scores,
         evidence=(),
         milestones=steps if any(step.reached_on is None for step in steps) else (),

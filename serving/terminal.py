@@ -167,6 +167,7 @@ def _status(error: Exception) -> int | None:
         "training.model.ModelError",
         "training.registry.RegistryError",
         "training.tune.StudyError",
+        "serving.access.AccessError",
         "serving.holdout.HoldOutError",
         "serving.playbooks.PlaybookError",
         "serving.terminal.WrongUse",

@@ -12,7 +12,7 @@ from features.asof import day_literal, known_before
 from features.revenue import GRACE_DAYS
 from features.sources import SOURCES
 from features.warehouse import Warehouse
-from training.terms import end_of, flag_against_arr, notice_against, renewed_yet_endless, told_twice
+from training.terms import bad_of, end_of, flag_against_arr, notice_against, renewed_yet_endless, told_twice
 
 WORST_SHARE = 0.25
 """A contradiction about who pays when, in more than this share of rows, makes the tables unusable: no label from them
@@ -188,7 +188,7 @@ def _outside(days: ir.Table, terms: ir.Table, slack: int = 0) -> ir.Table:
     `slack` days."""
     paid = terms.select(paid_id="account_id", since=terms.starts_on.date(), until=terms.end.date())
     near = ibis.interval(days=slack)
-    outside = days.anti_join(
+    outside: ir.Table = days.anti_join(
         paid,
         [
             days.account_id == paid.paid_id,
@@ -196,10 +196,7 @@ def _outside(days: ir.Table, terms: ir.Table, slack: int = 0) -> ir.Table:
             paid.until.isnull() | (days.day <= (paid.until + near).cast("date")),
         ],
     )
-    every = days.group_by("account_id").agg(rows=days["rows"].sum())
-    wrong = outside.group_by(out_id=outside.account_id).agg(bad=outside["rows"].sum())
-    joined = every.left_join(wrong, every.account_id == wrong.out_id)
-    return joined.select("account_id", "rows", bad=joined.bad.fill_null(0))
+    return bad_of(days, outside)
 
 
 def _usage_outside(usage: ir.Table, terms: ir.Table) -> ir.Table:

@@ -13,9 +13,9 @@ from features.sources import SOURCES
 from features.warehouse import Warehouse
 
 CHANGE = 0.05
+"""ARR that moves by less than this share is neither contraction nor expansion (SOURCES)."""
 HAIR = 1e-9
 """A change of exactly so much is one; 1018.20 and 1069.11 lie 5 % apart, and their floats a hair less."""
-"""ARR that moves by less than this share is neither contraction nor expansion (SOURCES)."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def flag_against_arr(terms: ir.Table) -> ir.Table:
             other.lasts.isnull() | (flagged.end < other.lasts),
         ],
     )
-    return _bad_of(flagged, running)
+    return bad_of(flagged.mutate(rows=1), running.mutate(rows=1))
 
 
 def renewed_yet_endless(terms: ir.Table, as_of: date) -> ir.Table:
@@ -74,7 +74,7 @@ def renewed_yet_endless(terms: ir.Table, as_of: date) -> ir.Table:
             others.begins < endless.ends_on + month,
         ],
     )
-    return _bad_of(endless, over)
+    return bad_of(endless.mutate(rows=1), over.mutate(rows=1))
 
 
 def told_twice(terms: ir.Table) -> ir.Table:
@@ -82,7 +82,7 @@ def told_twice(terms: ir.Table) -> ir.Table:
     paid = _products(terms.filter(terms.arr > 0))
     same = [paid.account_id, paid.of_product, paid.starts_on, paid.arr]
     again = paid.mutate(place=ibis.row_number().over(group_by=same, order_by=paid.subscription_id))
-    return _bad_of(paid, again.filter(again.place > 0))
+    return bad_of(paid.mutate(rows=1), again.filter(again.place > 0).mutate(rows=1))
 
 
 def _products(terms: ir.Table) -> ir.Table:
@@ -90,9 +90,9 @@ def _products(terms: ir.Table) -> ir.Table:
     return terms.mutate(of_product=product)
 
 
-def _bad_of(every: ir.Table, bad: ir.Table) -> ir.Table:
-    """Per account: how many rows of `every` there are, and how many are `bad`."""
-    counted = every.group_by("account_id").agg(rows=every.count())
-    wrong = bad.group_by(out_id=bad.account_id).agg(bad=bad.count())
+def bad_of(every: ir.Table, bad: ir.Table) -> ir.Table:
+    """Per account: how many `rows` of `every` there are, and how many of `bad`; one may stand for several."""
+    counted = every.group_by("account_id").agg(rows=every["rows"].sum())
+    wrong = bad.group_by(out_id=bad.account_id).agg(bad=bad["rows"].sum())
     joined = counted.left_join(wrong, counted.account_id == wrong.out_id)
     return joined.select("account_id", "rows", bad=joined.bad.fill_null(0))

@@ -82,10 +82,7 @@ FEATURES = (
     Feature(
         name="days_to_first_value",
         source="usage",
-        measure=only_if(
-            of("tenure_days") < 366,
-            of("tenure_days") - _FIRST_VALUE,
-        ),
+        measure=only_if(of("tenure_days") < 366, of("tenure_days") - _FIRST_VALUE),
         label="Days to first value: from the first paid day to the first use of a value-bearing feature (accounts of "
         "up to a year)",
         words="The first use of a feature that bears the value came {days_to_first_value} after the first paid day",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from starlette.requests import HTTPConnection
 
-from serving.access import access_key, admits, is_open, presented
+from serving.access import AccessError, access_key, admits, is_open, presented
 
 
 def shown(*headers: tuple[str, str]) -> str | None:
@@ -66,3 +67,27 @@ def test_only_the_whole_key_admits() -> None:
     assert admits("secret", "secret")
     for wrong in (None, "", "secre", "secrets", "SECRET", " secret", "sécret", "🦊"):
         assert not admits("secret", wrong)
+
+
+@pytest.mark.parametrize("written", ["", " \n", "k\u00e9y", "two\nlines"])
+def test_a_file_that_holds_no_key_opens_nothing_and_is_told(tmp_path: Path, written: str) -> None:
+    (tmp_path / "key").write_text(written, encoding="utf-8")
+    with pytest.raises(AccessError, match=r"key: expected a key of printable ASCII letters, found .* delete it"):
+        access_key(tmp_path)
+    assert not admits("", "")
+
+
+def test_a_key_of_the_environment_is_one_without_the_line_s_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TENURE_API_KEY", "ab+cd/ef==\n")
+    assert access_key(tmp_path) == "ab+cd/ef=="
+    monkeypatch.setenv("TENURE_API_KEY", "\U0001f98a")
+    with pytest.raises(AccessError, match=r"TENURE_API_KEY: .* give another"):
+        access_key(tmp_path)
+
+
+def test_processes_that_start_at_once_have_one_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: access_key(tmp_path), range(32)))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]

@@ -578,3 +578,32 @@ def test_no_path_breaks_the_service(send: Send, path: str, method: str) -> None:
     for prefix in ("/", "/v1/accounts/", "/accounts/", "/static/"):
         answer = send(method, prefix + quote(path, safe="/"))
         assert answer.status_code < 500, (method, prefix + path, answer.text[:300])
+
+
+def test_who_gave_notice_is_told_from_who_is_not_known(send: Send, company: Company) -> None:
+    gone = company.scorings[LATER].noticed[0]
+    answer = post(send, "/v1/score", {"accounts": [gone, "nobody"]}).json()
+    assert (answer["notice_given"], answer["unknown"], answer["briefs"]) == ([gone], ["nobody"], [])
+    assert "has given notice" in refusal(send("GET", f"/v1/accounts/{quote(gone, safe='')}"), 404, "notice_given")
+
+
+def test_a_what_if_offer_to_grow_waits_for_first_value_as_one_of_record_does(send: Send, company: Company) -> None:
+    scoring = company.scorings[LATER]
+    offered = next(
+        number for number, brief in enumerate(scoring.briefs) if (one := brief.score("expansion")) and one.playbooks
+    )
+    facts = {name: value for name, value in scoring.table.iloc[offered][[*CATALOGUE]].items() if value == value}
+    row = json.loads(json.dumps({name: value for name, value in facts.items() if value is not None}))
+
+    def playbooks(**told: float) -> list[str]:
+        answer = post(send, "/v1/score/features", {"outcome": "expansion", "rows": [row | told]})
+        return list(answer.json()["scores"][0]["playbooks"])
+
+    record = scoring.briefs[offered].score("expansion")
+    assert record is not None
+    assert tuple(playbooks()) == record.playbooks
+    assert playbooks(no_first_value=1.0) == []
+
+
+def test_a_parameter_given_twice_is_refused(send: Send) -> None:
+    assert "more than one tier" in refusal(send("GET", "/v1/book?tier=high&tier=low"), 422, "invalid")
