@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from features.catalogue import CATALOGUE, FAMILY_OF
 from features.odds import sigmoid
 from features.segments import SIZES
 from serving.asked import MOST_SHOWN, Refused, choice, count, feature_rows, json_body, query, wrong
 from serving.brief import Brief, milestone_document, note_document
+from serving.champions import Champions
 from serving.page import SORTS
 from serving.playbooks import TIERS, Playbooks
 from serving.score import score_document
@@ -65,11 +65,8 @@ def brief_document(brief: Brief) -> dict[str, Any]:
     return document
 
 
-def api_routes(
-    shelf: Shelf, models: Mapping[str, Model], cards: Mapping[str, str | None], playbooks: Playbooks, tiers: Tiers
-) -> list[BaseRoute]:
-    """Every route under /v1. `models` are the champions by outcome, `cards` what is kept beside them, in Markdown."""
-    told = [model_document(one, cards.get(outcome)) for outcome, one in models.items()]
+def api_routes(shelf: Shelf, champions: Champions, playbooks: Playbooks, tiers: Tiers) -> list[BaseRoute]:
+    """Every route under /v1."""
 
     async def score(request: Request) -> Response:
         body = await json_body(request, {"accounts"})
@@ -87,6 +84,7 @@ def api_routes(
 
     async def score_features(request: Request) -> Response:
         body = await json_body(request, {"outcome", "rows"})
+        models = {outcome: one.model for outcome, one in (await run_in_threadpool(champions.now)).items()}
         model = _model(models, body["outcome"])
         rows = feature_rows(body["rows"])
         scored = await run_in_threadpool(_scored, models, model, rows, playbooks, tiers)
@@ -145,7 +143,8 @@ def api_routes(
 
     async def model(request: Request) -> Response:
         query(request, set())
-        return JSONResponse({"models": told})
+        now = await run_in_threadpool(champions.now)
+        return JSONResponse({"models": [one.document for one in now.values()]})
 
     async def playbook_list(request: Request) -> Response:
         query(request, set())
@@ -161,31 +160,6 @@ def api_routes(
         ("/v1/playbooks", "GET", playbook_list),
     ]
     return [Route(path, handler, methods=[method]) for path, method, handler in routes]
-
-
-def model_document(model: Model, card: str | None) -> dict[str, Any]:
-    """What a caller must know of a model: version, training window, `card`, every feature with its words and unit."""
-    return {
-        "outcome": model.outcome,
-        "version": model.version,
-        "horizon_days": model.horizon_days,
-        "trained_until": model.until,
-        "base_rate": model.base_rate,
-        "calibration": asdict(model.line),
-        "card": card,
-        "features": [
-            {
-                "name": name,
-                "family": FAMILY_OF[name],
-                "label": CATALOGUE[name].label,
-                "words": CATALOGUE[name].words,
-                "unit": CATALOGUE[name].unit.value,
-                "reason": CATALOGUE[name].reason.value,
-                "categories": list(model.encoding.categories.get(name, ())) or None,
-            }
-            for name in model.encoding.features
-        ],
-    }
 
 
 def _scored(

@@ -219,14 +219,14 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring back the champion before the present one."""
-    from serving.words import RESTART
+    from serving.words import IN_THE_BOOK
     from training.outcomes import outcome_named
     from training.registry import rollback as back
     from training.trail import unread
 
     model = back(home, outcome_named(outcome).name, who=os_user())
     note(unread(home))
-    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.\n{RESTART}")
+    say(as_json, {"champion": model.version}, f"{model.version} is champion for {outcome} again.\n{IN_THE_BOOK}")
 
 
 @app.command(epilog="Example: tenure holdout --share 0.1")

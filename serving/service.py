@@ -26,17 +26,14 @@ from starlette.websockets import WebSocket
 from serving.access import COOKIE, access_key, admits, is_open, presented
 from serving.api import api_routes, error_response
 from serving.asked import MOST_SHOWN, Refused, content
+from serving.champions import Champions
 from serving.ledger import open_ledger
 from serving.page import error_page, key_page, page_routes
 from serving.playbooks import load_playbooks
 from serving.shelf import BadCursor, Shelf
 from serving.tiers import load_tiers
-from training.model import Model
-from training.outcomes import OUTCOMES
-from training.registry import champion, champion_file
 
 PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
-CARD = "card.md"
 _ASKED = "tenure.path"
 _CODES = {400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 _WHERE_IT_IS = "The command “tenure serve” prints the address that holds it."
@@ -46,8 +43,7 @@ _MOST_KEY_BYTES = 10_000
 def application(home: Path) -> Starlette:
     """The API and the pages over the ledger and the champions under `home`."""
     playbooks, tiers = load_playbooks(), load_tiers()
-    models: dict[str, Model] = {name: model for name in OUTCOMES if (model := champion(home, name)) is not None}
-    cards = {name: card.decode(errors="replace") for name in models if (card := champion_file(home, name, CARD))}
+    champions = Champions(home)
     shelf = Shelf(open_ledger(home))
     shelf.run()
     key = access_key(home)
@@ -79,7 +75,7 @@ def application(home: Path) -> Starlette:
     return Starlette(
         routes=[
             Route("/key", enter, methods=["POST"]),
-            *api_routes(shelf, models, cards, playbooks, tiers),
+            *api_routes(shelf, champions, playbooks, tiers),
             *page_routes(shelf, playbooks),
             *(Route(path, _probe, methods=["GET"]) for path in PROBES),
         ],

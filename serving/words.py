@@ -171,14 +171,14 @@ def trained_document(one: Trained) -> dict[str, Any]:
     }
 
 
-RESTART = "A running `tenure serve` asks it what-if questions once it is started again; score to see it in the book."
+IN_THE_BOOK = "A running `tenure serve` asks it what-if questions from now on; `tenure score` puts it into the book."
 
 
 def promoted_lines(model: Model, entry: Mapping[str, Any]) -> list[str]:
     """A promotion: what serves now, what was overridden, and how it stood beside the champion before."""
     overridden = [f"  overridden: {fault}" for fault in entry["faults"]]
     beside = [f"  {told}" for told in entry["compared"]]
-    return [f"{model.version} is champion for {model.outcome}.", *overridden, *beside, RESTART]
+    return [f"{model.version} is champion for {model.outcome}.", *overridden, *beside, IN_THE_BOOK]
 
 
 def promoted_document(model: Model, entry: Mapping[str, Any]) -> dict[str, Any]:
