@@ -27,7 +27,7 @@ from training.calibration import (
     segment_offsets,
 )
 from training.dataset import Dataset
-from training.folds import Fold, planned
+from training.folds import Fold, learnt, planned
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, between, label_at
 from training.metrics import Metrics, better_by, metrics
 from training.outcomes import last_matured, outcome_named
@@ -107,8 +107,7 @@ def predictions(
     for number, fold in enumerate(plan):
         if progress:
             progress(number / len(plan), f"backtest of {outcome}, fold {number + 1} of {len(plan)}")
-        when = data.frame["as_of"].dt.date
-        learn, test = data.frame[when.isin(fold.learn)], data.frame[when.isin(fold.test)]
+        learn, test = learnt(data, number, fold), data.frame[data.frame["as_of"].dt.date.isin(fold.test)]
         happened = learn[outcome].to_numpy(dtype=np.float64)
         seen = min(came_to(learn, outcome), learn["account_id"][happened == 0].nunique())
         if seen < MIN_ACCOUNTS / 4 or test.empty:

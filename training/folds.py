@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from training.dataset import Dataset
+from training.horizons import WEIGHT
 from training.outcomes import last_matured
 
 FOLDS = 4
@@ -39,3 +40,15 @@ def folds(dates: list[date], horizon_days: int, count: int = FOLDS) -> list[Fold
 def planned(data: Dataset) -> list[Fold]:
     """The folds of a dataset's dates."""
     return folds(sorted(stamp.date() for stamp in pd.to_datetime(data.frame["as_of"].unique())), data.horizon_days)
+
+
+def learnt(data: Dataset, number: int, fold: Fold) -> pd.DataFrame:
+    """The rows that a fold learns from, each with the weight that it had by then, where rows are weighed."""
+    rows = data.frame[data.frame["as_of"].dt.date.isin(fold.learn)]
+    weighed: pd.DataFrame = rows.assign(**{WEIGHT: rows[weight_in(number)]}) if weight_in(number) in rows else rows
+    return weighed
+
+
+def weight_in(number: int) -> str:
+    """The column of a dataset that says how much a row counts in a fold."""
+    return f"{WEIGHT}_in_fold_{number}"

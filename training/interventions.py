@@ -8,11 +8,13 @@ way to know what it did.
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from training.baselines import logistic_regression
 from training.calibration import Floats
 from training.dataset import TREATED_AFTER, Dataset
+from training.folds import planned, weight_in
 from training.horizons import HORIZONS, LOST_AT_RENEWAL, RENEWAL, WEIGHT, label_at
 from training.outcomes import OUTCOMES
 
@@ -28,7 +30,8 @@ def without_interventions(data: Dataset, how: str, seed: int) -> Dataset:
     rows alike count for more: by one over the probability of not being treated (inverse-probability weighting).
 
     Accounts are treated because they look bad: to drop them alone makes danger look rare. The weight is that of the
-    dataset's own horizon; at longer ones, where more are left out, it makes up for a part of them only.
+    dataset's own horizon; at longer ones, where more are left out, it makes up for a part of them only. Each fold of a
+    backtest has weights of its own (`folds.learnt`), from the treatments in its past alone.
 
     2026-11-26: each horizon is marked by itself. A row treated within the own horizon goes, as one goes whose horizon
     has not passed; one treated later stays, and its outcomes beyond that day are unknown.
@@ -40,10 +43,17 @@ def without_interventions(data: Dataset, how: str, seed: int) -> Dataset:
         return data
     treated = (after <= data.horizon_days).to_numpy(dtype=bool)
     kept = _unpoisoned(data.frame)[~treated]
-    if how == "weight" and treated.sum() >= MIN_TREATED and len(kept) >= MIN_TREATED:
-        weight = 1 + np.exp(_chance_of_treatment(data.frame, treated.astype(np.float64), seed)[~treated])
-        kept = kept.assign(**{WEIGHT: np.clip(weight, 1, MOST_WEIGHT)})
-    return replace(data, frame=kept.reset_index(drop=True))
+    found = replace(data, frame=kept.reset_index(drop=True))
+    if how == "weight" and (weights := _weights(data.frame, treated, seed)) is not None:
+        when = data.frame["as_of"].dt.date
+        for number, fold in enumerate(planned(found)):
+            past = when.isin(fold.learn).to_numpy()
+            then, known = _weights(data.frame[past], treated[past], seed), np.ones(len(past))
+            if then is not None:
+                known[past & ~treated] = then
+            found.frame[weight_in(number)] = known[~treated]
+        found.frame[WEIGHT] = weights
+    return found
 
 
 def told_of(data: Dataset, how: str) -> str:
@@ -70,6 +80,14 @@ def _unpoisoned(frame: pd.DataFrame) -> pd.DataFrame:
         ends[LOST_AT_RENEWAL] = frame[RENEWAL].astype("float64")
     told = {name: frame[name].astype("boolean").mask(after <= end) for name, end in ends.items() if name in frame}
     return frame.assign(**told)
+
+
+def _weights(frame: pd.DataFrame, treated: npt.NDArray[np.bool_], seed: int) -> Floats | None:
+    """What each untreated row counts for; None where too few rows tell who is treated."""
+    if min(treated.sum(), (~treated).sum()) < MIN_TREATED:
+        return None
+    chance = _chance_of_treatment(frame, treated.astype(np.float64), seed)[~treated]
+    return np.asarray(np.clip(1 + np.exp(chance), 1, MOST_WEIGHT))
 
 
 def _chance_of_treatment(frame: pd.DataFrame, happened: Floats, seed: int) -> Floats:

@@ -21,7 +21,7 @@ from training.booster import Params, fit_booster, log_odds_of
 from training.dataset import Dataset
 from training.encoding import encoding
 from training.fingerprint import fingerprint
-from training.folds import planned
+from training.folds import learnt, planned
 from training.horizons import asked, lessons
 from training.metrics import better_by
 
@@ -109,7 +109,7 @@ def as_many_trees(data: Dataset, outcome: str, params: Params) -> Params:
     better beyond chance only where next to nothing could be learnt.
     """
     plan = planned(data)
-    past = data.frame[data.frame["as_of"].dt.date.isin(plan[0].learn)] if plan else data.frame.head(0)
+    past = learnt(data, 0, plan[0]) if plan else data.frame.head(0)
     accounts = np.array(sorted(past["account_id"].unique()))
     teach = past["account_id"].isin(np.random.default_rng(params.seed).permutation(accounts)[::2]).to_numpy()
     learn, judge = past[teach], past[~teach]
@@ -118,10 +118,10 @@ def as_many_trees(data: Dataset, outcome: str, params: Params) -> Params:
         return params
     counts = [round(params.rounds * more) for more in MORE_TREES]
     code = encoding(learn)
-    learnt = lessons(code, learn, taught, outcome, data.horizon_days, before=plan[0].test[0])
-    booster = fit_booster(learnt, outcome, replace(params, rounds=counts[-1]), code)
+    told = lessons(code, learn, taught, outcome, data.horizon_days, before=plan[0].test[0])
+    booster = fit_booster(told, outcome, replace(params, rounds=counts[-1]), code)
     unseen = asked(code, code.matrix(judge), data.horizon_days)
-    said = {count: log_odds_of(booster, learnt.start, unseen, rounds=count) for count in (params.rounds, *counts)}
+    said = {count: log_odds_of(booster, told.start, unseen, rounds=count) for count in (params.rounds, *counts)}
     better = {
         count: better_by(happened, said[count], said[params.rounds], judge["account_id"], params.seed)
         for count in counts

@@ -15,6 +15,7 @@ from tests.worlds import AS_OF, opened, spine_of, table, world
 from training.booster import Params
 from training.dataset import TREATED_AFTER, Dataset
 from training.encoding import encoding
+from training.folds import learnt, planned
 from training.horizons import WEIGHT, lessons
 from training.interventions import MIN_TREATED, MOST_WEIGHT, told_of, without_interventions
 from training.model import fit
@@ -114,6 +115,36 @@ def test_rows_like_the_treated_stand_in_for_them(poisoned: Dataset) -> None:
     low = found["active_days_28d"] <= poisoned.frame["active_days_28d"].quantile(0.3)
     assert found.loc[low, WEIGHT].mean() > 1.8 > 1.2 > found.loc[~low, WEIGHT].mean()
     assert found[WEIGHT].sum() == pytest.approx(len(poisoned.frame), rel=0.1)
+
+
+def test_a_fold_weighs_by_what_it_could_have_known(poisoned: Dataset) -> None:
+    found = without_interventions(poisoned, "weight", 7)
+    plan = planned(found)
+    newest = max(plan[1].learn)
+    assert newest < max(plan[-1].learn)
+    later = poisoned.frame["as_of"].dt.date > newest
+    frame = poisoned.frame.assign(**{TREATED_AFTER: poisoned.frame[TREATED_AFTER].mask(later & (later.index % 3 == 0))})
+    other = without_interventions(replace(poisoned, frame=frame), "weight", 7)
+    ours, theirs = (learnt(one, 1, plan[1]) for one in (found, other))
+    assert ours["account_id"].tolist() == theirs["account_id"].tolist()
+    assert ours[WEIGHT].tolist() == theirs[WEIGHT].tolist()
+    assert ours[WEIGHT].nunique() > 100
+    assert ours[WEIGHT].tolist() != found.frame.loc[ours.index, WEIGHT].tolist()
+    assert [set(rows["as_of"].dt.date) for rows in (learnt(found, 3, plan[3]), ours)] == [
+        set(plan[3].learn), set(plan[1].learn),
+    ]  # fmt: skip
+    assert WEIGHT not in learnt(poisoned, 1, plan[1])
+
+
+def test_a_past_that_tells_too_little_of_who_is_treated_weighs_all_alike(poisoned: Dataset) -> None:
+    begun = min(planned(poisoned)[-1].learn)
+    early = poisoned.frame["as_of"].dt.date <= max(planned(poisoned)[0].learn)
+    frame = poisoned.frame.assign(**{TREATED_AFTER: poisoned.frame[TREATED_AFTER].mask(early)})
+    found = without_interventions(replace(poisoned, frame=frame), "weight", 7)
+    plan = planned(found)
+    assert min(plan[0].learn) == begun
+    assert learnt(found, 0, plan[0])[WEIGHT].eq(1).all()
+    assert learnt(found, 3, plan[3])[WEIGHT].gt(1).any()
 
 
 @pytest.mark.parametrize("how", ["keep", "exclude", "weight"])
