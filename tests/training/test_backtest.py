@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from training.backtest import (
     NotEnough,
     _covered,
     _line_before,
+    _renewal,
     as_served,
     backtest,
     judged,
@@ -182,6 +183,30 @@ def test_a_calibration_is_fitted_on_what_was_known_by_then(company: Company) -> 
     )
     told = [_line_before(one, "churn", result.horizon_days, last) for one in (rows, turned)]
     assert told[0] == told[1] != Line()
+
+
+def test_what_the_end_of_a_term_adds_is_told_by_terms_whose_grace_was_over_by_then() -> None:
+    """
+    | term and grace end | rows | promised     | lost | counts |
+    |--------------------|------|--------------|------|--------|
+    | the day before     | 80   | one in four  | 40   | yes    |
+    | on the day         | 80   | one in four  | 80   | no     |
+
+    Of the log 3 that one half lies above one in four, and above what the own horizon missed, a quarter lasts.
+    """
+    day = date(2026, 6, 1)
+    rows = pd.DataFrame(
+        {
+            "as_of": pd.Timestamp(day) - pd.Timedelta(60 + GRACE_DAYS + 1, "D"),
+            "days_to_renewal": [60.0] * 80 + [61.0] * 80,
+            "churn_renewal": [True, False] * 40 + [True] * 80,
+            "raw churn_renewal": -np.log(3),
+        }
+    )
+    assert _renewal(rows, Line(), 0.0, day) == pytest.approx(np.log(3) / 4)
+    assert _renewal(rows, Line(), 0.1, day) == pytest.approx((np.log(3) - 0.1) / 4)
+    assert _renewal(rows, Line(), 0.0, None) == pytest.approx(2 * np.log(3) / 4)
+    assert _renewal(rows[:38], Line(), 0.0, day) == 0.0, "19 came"
 
 
 def test_the_intervals_of_every_horizon_are_judged_by_what_was_known_by_then(company: Company) -> None:

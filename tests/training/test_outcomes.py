@@ -187,13 +187,18 @@ def test_an_unknown_outcome_names_the_known_ones() -> None:
         ("a | -400d | -300d | +60d | 100 | yes | +65d |", 60, False),
         ("a | -400d | -300d | +60d | 100 | no | +65d |\na | +80d | +85d | +425d | 100 | no | |", 60, False),
         ("a | -400d | -300d | +333d | 100 | no | +350d |", 333, None),
+        ("a | -400d | -300d | +334d | 100 | no | |", 334, True),
+        ("a | -400d | -300d | +335d | 100 | no | |", 335, None),
+        ("a | -400d | -300d | +320d | 100 | no | +334d |", 320, True),
+        ("a | -400d | -300d | +320d | 100 | no | +335d |", 320, None),
         ("a | -1035d | -1035d | -670d | 100 | yes | +61d |", 60, True),
         ("a | -1035d | -1035d | -670d | 100 | yes | +67d |", 60, False),
     ],
     ids=[
         *("ends", "renewed", "late signature", "won back", "left before", "not over yet", "never ends"),
         *("ran on unsigned", "for the grace period", "for longer", "turned, then left", "ran on, then signed"),
-        *("ran on, grace not over", "left on its turn by the calendar", "turned twice, then left"),
+        *("ran on, grace not over", "grace just over", "grace on its last day", "ran on, grace just over"),
+        *("ran on, grace on its last day", "left on its turn by the calendar", "turned twice, then left"),
     ],
 )
 def test_whether_a_term_renews_is_known_once_it_and_the_grace_period_are_over(
