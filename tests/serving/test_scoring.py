@@ -20,7 +20,7 @@ from features.warehouse import open_warehouse
 from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
 from serving.score import Driver, Score, driver_document, score_document, scores_frame
-from serving.scoring import score, score_row, value_first
+from serving.scoring import growth_waits, score, score_row, value_first
 from serving.tiers import load_tiers
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
 from tests.worlds import cut, opened, renamed, together, unlearnt, world, written
@@ -169,10 +169,32 @@ def test_an_offer_to_grow_is_withheld_until_value_is_realised(company: Company) 
     briefs = [brief for scoring in company.scorings.values() for brief in scoring.briefs if not brief.growth_waits]
     offered = next(brief for brief in briefs if (growing := brief.score("expansion")) and growing.playbooks)
     assert value_first(offered, {"no_first_value": 0.0}) == value_first(offered, {}) == offered
-    waiting = value_first(offered, {"no_first_value": 1.0})
+    cut = tuple(
+        replace(one, outcome="contraction", tier="medium") for one in offered.scores if one.outcome == "expansion"
+    )
+    waiting = value_first(replace(offered, scores=offered.scores + cut), {"no_first_value": 1.0})
     assert waiting.growth_waits.startswith("No feature that bears the value")
     assert [one.playbooks for one in waiting.scores if one.outcome == "expansion"] == [()]
     assert waiting.score("churn") == offered.score("churn")
+    assert waiting.score("contraction") == cut[0], "what keeps an account is not withheld"
+
+
+@pytest.mark.parametrize(
+    ("tiers", "unused", "why"),
+    [
+        ({"churn": "high", "contraction": "high"}, 1.0, "Churn risk is high"),
+        ({"churn": "medium", "contraction": "high"}, 1.0, "A cut is likely"),
+        ({"churn": "medium", "contraction": "medium"}, 1.0, "No feature that bears the value"),
+        ({"churn": "medium", "expansion": "high"}, 0.0, ""),
+        ({}, None, ""),
+    ],
+)
+def test_growth_waits_for_the_gravest_of_what_stands_before_it(
+    tiers: dict[str, str], unused: float | None, why: str
+) -> None:
+    found = growth_waits(tiers, {"no_first_value": unused})
+    assert found.startswith(why)
+    assert bool(found) == bool(why)
 
 
 def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> None:
@@ -202,6 +224,14 @@ def test_money_at_stake_is_a_probable_loss_or_gain(company: Company, models: dic
         change = 1.0 if found.outcome == "churn" else abs(models[found.outcome].growth)
         assert found.arr_at_stake == pytest.approx(found.probability * found.arr * change)
         assert found.arr > 0
+
+
+@pytest.mark.parametrize(("outcome", "arr"), [("churn", 1000), ("contraction", 300)])
+def test_of_an_account_that_leaves_all_is_at_stake_and_of_one_that_shrinks_a_part(
+    models: dict[str, Model], outcome: str, arr: float
+) -> None:
+    found = row_score(replace(models["churn"], outcome=outcome, growth=-0.3), arr=1000.0)
+    assert found.arr_at_stake == pytest.approx(found.probability * arr)
 
 
 def test_health_falls_as_the_risk_of_churn_rises(company: Company) -> None:
