@@ -21,7 +21,7 @@ from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
 from serving.score import Driver, Score, driver_document, score_document, scores_frame
 from serving.scoring import growth_waits, score, score_row, value_first
-from serving.tiers import load_tiers
+from serving.tiers import load_tiers, safer_than
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
 from tests.worlds import cut, opened, renamed, together, unlearnt, world, written
 from training.model import Model
@@ -249,9 +249,11 @@ def test_an_account_of_which_only_the_contract_is_known_is_scored_and_called_bli
     models: dict[str, Model], tmp_path: Path
 ) -> None:
     warehouse = opened(world(), tmp_path)
-    found = score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
+    found = score(warehouse, UNTIL, [models["expansion"], models["churn"]], load_playbooks(), load_tiers())
     warehouse.close()
     (brief,) = found.briefs
+    churn = next(one for one in brief.scores if one.outcome == "churn")
+    assert brief.health == safer_than(churn.probability, models["churn"])
     assert brief.name == "a", "an account without a name goes by its id"
     assert brief.coverage < 0.5
     assert {"usage", "support", "sentiment"} <= set(brief.blind)
@@ -290,6 +292,16 @@ def test_other_accounts_move_no_score(company: Company, models: dict[str, Model]
 def row_score(model: Model, **row: object) -> Score:
     answers = model.answers(model.encoding.row_matrix([row]), threads=1)
     return score_row(model, answers, 0, dict(row), load_playbooks(), load_tiers(), as_of=UNTIL, coverage=0.0)
+
+
+def test_the_interval_of_a_row_is_that_of_its_segment(models: dict[str, Model]) -> None:
+    model = models["churn"]
+    model = replace(model, line=replace(model.line, segments={"smb": 0.8}, doubt=(0.1, 0.03, 0.02)))
+    found = row_score(model, segment="smb")
+    log_odds = log(found.probability / (1 - found.probability))
+    own, pooled = (model.interval(log_odds, name, model.horizon_days) for name in ("smb", None))
+    assert (found.low, found.high) == pytest.approx(own)
+    assert own != pytest.approx(pooled)
 
 
 def test_a_row_of_nothing_is_scored(models: dict[str, Model]) -> None:
