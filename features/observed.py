@@ -45,8 +45,9 @@ def observed_on(name: str, rows: ir.Table, as_of: date) -> ir.Table:
 
 
 def _timed(tickets: ir.Table) -> ir.Table:
-    """How many days, and parts of one, after its opening a ticket was answered and solved; learnt when that came."""
-    given = [name for name in ("first_response_at", "resolved_at") if name in tickets.columns]
+    """How many days, and parts of one, after its opening a ticket was answered, solved and opened again; learnt when
+    that came."""
+    given = [name for name in ("first_response_at", "resolved_at", "reopened_at") if name in tickets.columns]
     opened = tickets.event_at.epoch_seconds()
     return tickets.mutate(**{f"{name}_after": (tickets[name].epoch_seconds() - opened) / 86_400 for name in given})
 
@@ -59,10 +60,11 @@ def _asked(surveys: ir.Table) -> ir.Table:
 def _open(tickets: ir.Table) -> ir.Table:
     """Which ticket is open, and how many days it waited for a response.
 
-    Open is what was never solved, or was opened again on a later day than it was solved. 2026-11-27: what was solved
-    without a recorded response has waited until then, not until today.
+    Open is what was never solved, or was opened again after it was solved, if only hours after. 2026-11-27: what was
+    solved without a recorded response has waited until then, not until today.
     """
-    again = (tickets.reopened_age < tickets.resolved_age).fill_null(False)
+    both = {"reopened_at_after", "resolved_at_after"} <= set(tickets.columns)
+    again = (tickets.reopened_at_after > tickets.resolved_at_after).fill_null(False) if both else ibis.literal(False)
     tickets = tickets.mutate(open=tickets.resolved_age.isnull() | again)
     if "first_response_at_after" not in tickets.columns:
         return tickets
@@ -93,7 +95,7 @@ def _terms(terms: ir.Table) -> ir.Table:
     renews = ibis.cases(
         (terms.ended_age.notnull(), terms.ended_age),
         (terms.ends_age < 0, terms.ends_age),
-        (terms.auto_renew & (length > 0), turned),
+        (terms.auto_renew, turned),
     )
     until = ibis.greatest(terms.ended_age.fill_null(0), 0)
     turns = ibis.cases((terms.auto_renew & (length > 0), (terms.ends_age - until) // length + 1), else_=1)

@@ -140,12 +140,13 @@ class Playbooks:
     def match(
         self, reason: Reason, segment: Segment, outcome: str, tier: str, facts: Mapping[str, object] = NOTHING
     ) -> tuple[Playbook, ...]:
-        """The playbooks that answer a score's reason, narrowest first, at most three.
+        """The playbooks that answer a score's reason, narrowest first and else as the file has them, at
+        most three.
 
         One that gives money away comes last: a concession is not the first answer to a budget.
         """
         fitting = [row for row in self.rows if row.fits(reason, segment, outcome, tier, facts)]
-        return tuple(sorted(fitting, key=lambda row: (row.approval is not None, row.breadth, row.code))[:SHOWN])
+        return tuple(sorted(fitting, key=lambda row: (row.approval is not None, row.breadth))[:SHOWN])
 
     def uncovered(self) -> list[tuple[Reason, str, str, str]]:
         """Each (reason, size, outcome, tier) that some account could be in with nothing to do about it.

@@ -118,7 +118,7 @@ def observed(row: Row, source: Source, midnight: datetime) -> Row:
         for field in fields(Reading):
             seen[f"{text}_{field.name}"] = reading and getattr(reading, field.name)
     if source.name == "tickets":
-        for name in ("first_response_at", "resolved_at"):
+        for name in ("first_response_at", "resolved_at", "reopened_at"):
             came = known.get(name)
             seen[f"{name}_after"] = None if came is None else (came - event) // timedelta(seconds=1) / 86_400
     return seen
@@ -201,8 +201,8 @@ def follows(term: Row, terms: list[Row]) -> bool | None:
 
 def is_open(ticket: Row, _: list[Row]) -> bool:
     """Whether a ticket was never solved, or was opened again since."""
-    solved, again = ticket["resolved_age"], ticket["reopened_age"]
-    return solved is None or (again is not None and again < solved)
+    solved, again = ticket["resolved_at_after"], ticket["reopened_at_after"]
+    return solved is None or (again is not None and again > solved)
 
 
 def waited(ticket: Row, _: list[Row]) -> float:

@@ -178,20 +178,18 @@ def doubt(line: Line, rows: pd.DataFrame, raw: Floats, horizon_days: int | None 
     return float(variance[0, 0]) + _between(rows, left, weight), float(variance[0, 1]), float(variance[1, 1])
 
 
-def doubts(
-    line: Line, own_days: int, seen: Mapping[int, tuple[pd.DataFrame, Floats]], few: int = 2
-) -> dict[int, Doubt]:
+def doubts(line: Line, own_days: int, seen: Mapping[int, tuple[pd.DataFrame, Floats]]) -> dict[int, Doubt]:
     """The `doubt` of a line at each other horizon, by days ahead; `seen` holds the rows known there, as `doubt` takes
     them, and their raw log-odds.
 
-    2026-11-27: where not `enough` came, or in fewer than `few` periods, how periods differ cannot be told: there it is
-    that of the neighbour towards `own_days`, and on the intercept the chance of so small a count besides.
+    2026-11-27: where not `enough` came, or in one period alone, how periods differ cannot be told: there it is that of
+    the neighbour towards `own_days`, and on the intercept the chance of so small a count besides.
     """
     found = {own_days: line.doubt}
     for days in sorted(seen, key=lambda days: abs(days - own_days)):
         rows, raw = seen[days]
         happened = rows["happened"].to_numpy(dtype=np.float64)
-        if enough(happened) and rows["fold"].nunique() >= few:
+        if enough(happened) and rows["fold"].nunique() > 1:
             found[days] = doubt(line, rows, raw, days)
         else:
             nearer = [other for other in found if min(days, own_days) <= other <= max(days, own_days)]

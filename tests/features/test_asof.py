@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from features.asof import follow, observe, observed_name
+from features.asof import follow, known_before, observe, observed_name
 from features.source import Kind
 from features.sources import SOURCES
 from tests.worlds import AS_OF, day, opened, world
@@ -107,6 +107,24 @@ def test_what_follows_a_date_is_what_a_later_date_observes(tmp_path: Path) -> No
     observed = observe(table, SOURCES["tickets"], until).order_by("ticket_id").to_pandas()
     pd.testing.assert_frame_equal(followed[sorted(followed)], observed[sorted(observed)])
     assert len(followed) == 5
+
+
+@pytest.mark.parametrize(
+    ("age", "solved", "unrated"),
+    [(8, None, None), (7, (False, None), None), (2, (False, None), 3), (1, (True, None), 3), (0, (True, 4), 3)],
+)
+def test_what_judges_the_tables_sees_nothing_of_the_day_itself(
+    tmp_path: Path, age: int, solved: tuple[bool, float | None] | None, unrated: float | None
+) -> None:
+    """Whether it was solved, and its rating; a rating of which nobody says when it came stays to be judged."""
+    table = opened(world(tickets=TICKETS), tmp_path).tables["tickets"]
+    known = known_before(table, SOURCES["tickets"], day(age)).to_pandas().set_index("ticket_id")
+    told = {
+        str(one): (pd.notna(row["resolved_at"]), None if pd.isna(row["rating"]) else row["rating"])
+        for one, row in known.iterrows()
+    }
+    assert told.get("solved") == solved
+    assert told.get("unrated", (False, None)) == (False, unrated)
 
 
 def test_no_two_dates_of_a_source_share_an_age() -> None:

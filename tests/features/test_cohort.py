@@ -21,12 +21,15 @@ TERMS = """subscription_id | account_id | known_at | starts_on | ends_on | arr |
            7 | notice       | -100d | -100d |      | 5 | yes | -1d
            8 | notice today | -100d | -100d |      | 5 | yes | +0d
            9 | half         | -100d | -100d |      | 5 | yes | -1d
-           10 | half        | -100d | -100d |      | 2 | yes |"""
+           10 | half        | -100d | -100d |      | 2 | yes |
+           11 | ends today  | -100d | -100d | +0d  | 5 | no  |
+           12 | begins      | -1d   | +0d   |      | 5 | yes |"""
 
 
 def test_who_pays_is_known_to_pay_and_notice_of_every_term_is_told(tmp_path: Path) -> None:
     rows = paying(opened(world(subscriptions=TERMS), tmp_path), AS_OF)
     assert list(rows.itertuples(index=False, name=None)) == [
+        ("begins", pd.Timestamp(AS_OF), 5, False),
         ("half", pd.Timestamp(AS_OF), 7, False),
         ("notice", pd.Timestamp(AS_OF), 5, True),
         ("notice today", pd.Timestamp(AS_OF), 5, False),
@@ -36,13 +39,13 @@ def test_who_pays_is_known_to_pay_and_notice_of_every_term_is_told(tmp_path: Pat
 
 def test_a_cohort_pays_and_has_not_given_notice(tmp_path: Path) -> None:
     warehouse = opened(world(subscriptions=TERMS), tmp_path)
-    assert cohort(warehouse, AS_OF)["account_id"].tolist() == ["half", "notice today", "pays"]
+    assert cohort(warehouse, AS_OF)["account_id"].tolist() == ["begins", "half", "notice today", "pays"]
 
 
 def test_a_spine_holds_the_cohorts_of_all_its_dates_each_date_once(tmp_path: Path) -> None:
     warehouse = opened(world(subscriptions=TERMS), tmp_path)
     rows = spine(warehouse, [AS_OF, day(30), AS_OF])
-    assert rows["as_of"].value_counts().to_dict() == {pd.Timestamp(AS_OF): 3, pd.Timestamp(day(30)): 5}
+    assert rows["as_of"].value_counts().to_dict() == {pd.Timestamp(AS_OF): 4, pd.Timestamp(day(30)): 6}
     assert list(rows.columns) == ["account_id", "as_of"]
 
 

@@ -81,7 +81,9 @@ def test_the_same_scores_again_are_the_same_run(ledger: Ledger, scoring: Scoring
     first = ledger.record(scoring, {})
     assert ledger.record(scoring, {}) == first
     assert runs(ledger) == 1
-    assert ledger.record(scoring, {"contraction": "now withheld"}) != first
+    second = ledger.record(scoring, {"contraction": "now withheld", "joy": "unknown"})
+    assert second != first
+    assert ledger.record(scoring, {"joy": "unknown", "contraction": "now withheld"}) == second
     assert runs(ledger) == 2
 
 
@@ -190,6 +192,18 @@ def test_a_ledger_opened_again_holds_the_same(tmp_path: Path, scoring: Scoring) 
     run = open_ledger(tmp_path).latest_run()
     assert run is not None
     assert run.as_of == UNTIL
+
+
+def test_a_ledger_of_an_earlier_version_gains_the_columns_that_it_lacks(tmp_path: Path, scoring: Scoring) -> None:
+    early = open_ledger(tmp_path)
+    early.record(scoring, {})
+    with early.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE scores DROP COLUMN by_renewal"))
+    ledger = open_ledger(tmp_path)
+    account = scoring.briefs[0].account_id
+    assert {one.by_renewal for one in ledger.history(account)} == {None}
+    ledger.record(moved(scoring, days=7), {})
+    assert ledger.history(account)[2:] == list(moved(scoring, days=7).briefs[0].scores)
 
 
 def test_the_companys_ledger_holds_both_days(company: Company) -> None:

@@ -93,7 +93,7 @@ def test_a_reason_is_routed_to_the_narrowest_playbooks(
     assert [row.code for row in load_playbooks().match(reason, segment, outcome, tier)] == codes
 
 
-@pytest.mark.parametrize(("renews_in", "there"), [(180, True), (181, False), (None, False)])
+@pytest.mark.parametrize(("renews_in", "there"), [(0, False), (1, True), (180, True), (181, False), (None, False)])
 def test_what_is_about_a_renewal_waits_for_it(renews_in: int | None, there: bool) -> None:
     matched = load_playbooks().match(Reason.VALUE_GAP, MIDDLE, "churn", "high", {"days_to_renewal": renews_in})
     assert ("P01" in [row.code for row in matched]) is there
@@ -110,6 +110,7 @@ def test_a_stuck_onboarding_is_escalated_first() -> None:
     ("facts", "code", "there"),
     [
         ({"days_to_renewal": 90.0}, "P22", True),
+        ({"days_to_renewal": 45.0}, "P22", True),
         ({"days_to_renewal": 44.0}, "P22", False),
         ({"days_to_renewal": 90.0, "renewal_signed": 1.0}, "P22", False),
         ({"days_to_renewal": 90.0, "renewal_signed": float("nan")}, "P22", True),
@@ -137,7 +138,24 @@ def test_a_playbook_needs_what_it_is_about(id: str, facts: dict[str, object], th
 
 
 def test_a_playbook_that_needs_what_no_row_tells_is_refused(written: Path) -> None:
-    assert "needs: the catalogue has no row `luck`" in refusal(written, WHOLE + 'needs = ["luck"]\n')
+    for key in ("needs", "unless"):
+        assert f"{key}: the catalogue has no row `luck`" in refusal(written, WHOLE + f'{key} = ["luck"]\n')
+
+
+def test_days_from_which_a_renewal_counts_need_days_until_which_it_does(written: Path) -> None:
+    assert "renewal_from_days: says nothing without" in refusal(written, WHOLE + "renewal_from_days = 9\n")
+
+
+@pytest.mark.parametrize(("kind", "own", "other"), [
+    ("motions", "tech_touch", "pooled"), ("stages", "adoption", "maturity"), ("value_tiers", "low", "high"),
+])  # fmt: skip
+def test_a_playbook_for_some_kinds_of_account_answers_them_alone_and_first(
+    written: Path, kind: str, own: str, other: str
+) -> None:
+    named = WHOLE.replace('"call"', '"named"').replace("P01", "P02")
+    for word, found in ((own, ["named", "call"]), (other, ["call"])):
+        written.write_text(f'{WHOLE}{named}{kind} = ["{word}"]\n', encoding="utf-8")
+        assert [row.id for row in load_playbooks(written).match(Reason.VALUE_GAP, SMALL, "churn", "high")] == found
 
 
 def test_an_offer_answers_expansion_alone() -> None:

@@ -20,8 +20,8 @@ from features.warehouse import open_warehouse
 from serving.drivers import acted_on, drivers
 from serving.playbooks import load_playbooks
 from serving.score import Driver, Score, driver_document, score_document, scores_frame
-from serving.scoring import score, score_row, value_first
-from serving.tiers import load_tiers
+from serving.scoring import growth_waits, score, score_row, value_first
+from serving.tiers import load_tiers, safer_than
 from tests.conftest import LATER, LOADED_ON, UNTIL, Company
 from tests.worlds import cut, opened, renamed, together, unlearnt, world, written
 from training.model import Model
@@ -169,10 +169,32 @@ def test_an_offer_to_grow_is_withheld_until_value_is_realised(company: Company) 
     briefs = [brief for scoring in company.scorings.values() for brief in scoring.briefs if not brief.growth_waits]
     offered = next(brief for brief in briefs if (growing := brief.score("expansion")) and growing.playbooks)
     assert value_first(offered, {"no_first_value": 0.0}) == value_first(offered, {}) == offered
-    waiting = value_first(offered, {"no_first_value": 1.0})
+    cut = tuple(
+        replace(one, outcome="contraction", tier="medium") for one in offered.scores if one.outcome == "expansion"
+    )
+    waiting = value_first(replace(offered, scores=offered.scores + cut), {"no_first_value": 1.0})
     assert waiting.growth_waits.startswith("No feature that bears the value")
     assert [one.playbooks for one in waiting.scores if one.outcome == "expansion"] == [()]
     assert waiting.score("churn") == offered.score("churn")
+    assert waiting.score("contraction") == cut[0], "what keeps an account is not withheld"
+
+
+@pytest.mark.parametrize(
+    ("tiers", "unused", "why"),
+    [
+        ({"churn": "high", "contraction": "high"}, 1.0, "Churn risk is high"),
+        ({"churn": "medium", "contraction": "high"}, 1.0, "A cut is likely"),
+        ({"churn": "medium", "contraction": "medium"}, 1.0, "No feature that bears the value"),
+        ({"churn": "medium", "expansion": "high"}, 0.0, ""),
+        ({}, None, ""),
+    ],
+)
+def test_growth_waits_for_the_gravest_of_what_stands_before_it(
+    tiers: dict[str, str], unused: float | None, why: str
+) -> None:
+    found = growth_waits(tiers, {"no_first_value": unused})
+    assert found.startswith(why)
+    assert bool(found) == bool(why)
 
 
 def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> None:
@@ -204,6 +226,14 @@ def test_money_at_stake_is_a_probable_loss_or_gain(company: Company, models: dic
         assert found.arr > 0
 
 
+@pytest.mark.parametrize(("outcome", "arr"), [("churn", 1000), ("contraction", 300)])
+def test_of_an_account_that_leaves_all_is_at_stake_and_of_one_that_shrinks_a_part(
+    models: dict[str, Model], outcome: str, arr: float
+) -> None:
+    found = row_score(replace(models["churn"], outcome=outcome, growth=-0.3), arr=1000.0)
+    assert found.arr_at_stake == pytest.approx(found.probability * arr)
+
+
 def test_health_falls_as_the_risk_of_churn_rises(company: Company) -> None:
     spread = {one.model.outcome: one.model.spread for one in company.trained.values() if one.model}["churn"]
     briefs = company.scorings[UNTIL].briefs
@@ -219,9 +249,11 @@ def test_an_account_of_which_only_the_contract_is_known_is_scored_and_called_bli
     models: dict[str, Model], tmp_path: Path
 ) -> None:
     warehouse = opened(world(), tmp_path)
-    found = score(warehouse, UNTIL, list(models.values()), load_playbooks(), load_tiers())
+    found = score(warehouse, UNTIL, [models["expansion"], models["churn"]], load_playbooks(), load_tiers())
     warehouse.close()
     (brief,) = found.briefs
+    churn = next(one for one in brief.scores if one.outcome == "churn")
+    assert brief.health == safer_than(churn.probability, models["churn"])
     assert brief.name == "a", "an account without a name goes by its id"
     assert brief.coverage < 0.5
     assert {"usage", "support", "sentiment"} <= set(brief.blind)
@@ -260,6 +292,16 @@ def test_other_accounts_move_no_score(company: Company, models: dict[str, Model]
 def row_score(model: Model, **row: object) -> Score:
     answers = model.answers(model.encoding.row_matrix([row]), threads=1)
     return score_row(model, answers, 0, dict(row), load_playbooks(), load_tiers(), as_of=UNTIL, coverage=0.0)
+
+
+def test_the_interval_of_a_row_is_that_of_its_segment(models: dict[str, Model]) -> None:
+    model = models["churn"]
+    model = replace(model, line=replace(model.line, segments={"smb": 0.8}, doubt=(0.1, 0.03, 0.02)))
+    found = row_score(model, segment="smb")
+    log_odds = log(found.probability / (1 - found.probability))
+    own, pooled = (model.interval(log_odds, name, model.horizon_days) for name in ("smb", None))
+    assert (found.low, found.high) == pytest.approx(own)
+    assert own != pytest.approx(pooled)
 
 
 def test_a_row_of_nothing_is_scored(models: dict[str, Model]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from serving.tiers import SHIPPED, TierRule, Tiers, TiersError, load_tiers
+from serving.tiers import SHIPPED, TierRule, Tiers, TiersError, load_tiers, safer_than
 from tests.conftest import LATER, UNTIL, Company
 from training.model import Model
 
@@ -35,6 +35,7 @@ def test_a_probability_near_the_base_rate_is_low_however_rare(model: Model) -> N
     flat = replace(model, spread=(0.1,) * 101)
     assert load_tiers().tier(0.1499, flat) == "low"
     assert load_tiers().tier(0.1501, flat) == "high"
+    assert load_tiers().tier(0.375, replace(flat, base_rate=0.25)) == "high", "one and a half times it is enough"
 
 
 def test_a_share_between_two_percentiles_is_read_between_them(model: Model) -> None:
@@ -42,6 +43,15 @@ def test_a_share_between_two_percentiles_is_read_between_them(model: Model) -> N
     tiers = load_tiers().model_copy(update={"churn": rule})
     assert tiers.tier(0.9949, model) == "medium"
     assert tiers.tier(0.9951, model) == "high"
+
+
+@pytest.mark.parametrize(
+    ("probability", "health"), [(0.0, 100), (0.004, 100), (0.01, 99), (0.5, 50), (0.995, 1), (1.0, 0)]
+)
+def test_health_is_how_many_of_100_were_likelier_to_leave(model: Model, probability: float, health: int) -> None:
+    assert safer_than(probability, model) == health
+    assert safer_than(probability, replace(model, spread=(0.0,) * 101)) is None
+    assert safer_than(0.05, replace(model, spread=(0.1,) * 101)) == 100, "less likely than all"
 
 
 def test_every_score_of_record_has_the_tier_of_the_rule(company: Company) -> None:
@@ -56,6 +66,7 @@ def test_every_score_of_record_has_the_tier_of_the_rule(company: Company) -> Non
     ("old", "new", "fault"),
     [
         ("high_share = 0.08", "high_share = 0.5", "must lie below medium_share"),
+        ("high_share = 0.08", "high_share = 0.25", "must lie below medium_share"),
         ("high_share = 0.08", "high_share = 0", "greater than 0"),
         ("least_lift = 1.5", "least_lift = 0.5", "greater than or equal to 1"),
         ("least_lift = 1.5", "least_lift = 1.5\ncolour = 1", "colour"),

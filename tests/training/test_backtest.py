@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from training.backtest import (
     NotEnough,
     _covered,
     _line_before,
+    _renewal,
     as_served,
     backtest,
     judged,
@@ -29,6 +30,7 @@ from training.backtest import (
 from training.booster import Params
 from training.calibration import Line, enough, lasting
 from training.dataset import Dataset
+from training.horizons import HORIZONS
 from training.metrics import metrics
 from training.outcomes import last_matured
 
@@ -164,24 +166,45 @@ def test_progress_is_told_once_a_fold_and_never_goes_back(company: Company) -> N
 
 
 def test_a_calibration_is_fitted_on_what_was_known_by_then(company: Company) -> None:
-    """Outcomes of an earlier fold that came true only after a fold began change nothing of what it served."""
-    result = company.trained["churn"].backtest
-    assert result is not None
-    rows = result.rows
+    """Outcomes of an earlier fold, at any horizon, that came true only after a fold began change nothing of what it
+    served."""
+    result = result_of(company)
+    rows = result.rows.assign(churn_180=result.rows["happened"], **{"raw churn_180": result.rows[OURS]})
     last = pd.Timestamp(rows["as_of"].sort_values().iloc[int(0.7 * len(rows))]).date() + timedelta(
         days=result.horizon_days + GRACE_DAYS
     )
-    unknown = rows["as_of"] > pd.Timestamp(last_matured(last, result.horizon_days))
-    assert 0 < unknown.sum() < len(rows)
-    ended = rows["as_of"] + pd.to_timedelta(rows["days_to_renewal"].astype(float), unit="D")
-    open_terms = rows["churn_renewal"].notna() & (ended > pd.Timestamp(last_matured(last, 0)))
-    assert 0 < open_terms.sum() < rows["churn_renewal"].notna().sum()
-    turned = rows.assign(
-        happened=rows["happened"].where(~unknown, 1 - rows["happened"]),
-        churn_renewal=rows["churn_renewal"].where(~open_terms, ~rows["churn_renewal"]),
-    )
+    turned = rows.copy()
+    for days in HORIZONS:
+        name = "happened" if days == result.horizon_days else f"churn_{days}"
+        came, unknown = rows[name].astype("Float64"), rows["as_of"] > pd.Timestamp(last_matured(last, days))
+        assert (unknown & came.notna()).any() or days < result.horizon_days
+        turned[name] = came.where(~unknown, 1 - came)
     told = [_line_before(one, "churn", result.horizon_days, last) for one in (rows, turned)]
     assert told[0] == told[1] != Line()
+
+
+def test_what_the_end_of_a_term_adds_is_told_by_terms_whose_grace_was_over_by_then() -> None:
+    """
+    | term and grace end | rows | promised     | lost | counts |
+    |--------------------|------|--------------|------|--------|
+    | the day before     | 80   | one in four  | 40   | yes    |
+    | on the day         | 80   | one in four  | 80   | no     |
+
+    Of the log 3 that one half lies above one in four, and above what the own horizon missed, a quarter lasts.
+    """
+    day = date(2026, 6, 1)
+    rows = pd.DataFrame(
+        {
+            "as_of": pd.Timestamp(day) - pd.Timedelta(60 + GRACE_DAYS + 1, "D"),
+            "days_to_renewal": [60.0] * 80 + [61.0] * 80,
+            "churn_renewal": [True, False] * 40 + [True] * 80,
+            "raw churn_renewal": -np.log(3),
+        }
+    )
+    assert _renewal(rows, Line(), 0.0, day) == pytest.approx(np.log(3) / 4)
+    assert _renewal(rows, Line(), 0.1, day) == pytest.approx((np.log(3) - 0.1) / 4)
+    assert _renewal(rows, Line(), 0.0, None) == pytest.approx(2 * np.log(3) / 4)
+    assert _renewal(rows[:38], Line(), 0.0, day) == 0.0, "19 came"
 
 
 def test_the_intervals_of_every_horizon_are_judged_by_what_was_known_by_then(company: Company) -> None:

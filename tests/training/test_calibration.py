@@ -90,6 +90,48 @@ def test_periods_that_differ_widen_the_interval() -> None:
     assert doubt(line, restless, other)[0] > doubt(line, calm, raw)[0] + 0.1
 
 
+def test_what_periods_differ_by_beyond_chance_is_reckoned_by_hand() -> None:
+    """
+    | period | of 100, promised one half, came | level: off / 25 | its variance: 25 / 25² |
+    |--------|--------------------------------|-----------------|-------------------------|
+    | 0      | 40                             | -0.4            | 0.04                    |
+    | 1      | 50                             | 0.0             | 0.04                    |
+    | 2      | 60                             | 0.4             | 0.04                    |
+
+    Beyond chance: (8 - 2) / (75 - 25) = 0.12; for a new period and the mean of three, 4 / 3 of it, by the t of two.
+    """
+    came = [1.0] * 40 + [0.0] * 60 + [1.0, 0.0] * 50 + [1.0] * 60 + [0.0] * 40
+    rows = pd.DataFrame({"fold": np.repeat([0, 1, 2], 100), "account_id": range(300), "happened": came})
+    assert doubt(Line(), rows, np.zeros(300))[0] == pytest.approx(
+        1 / 75 + 0.12 * 4 / 3 * (4.3027 / 1.96) ** 2, rel=1e-4
+    )
+    calm = rows.assign(happened=[1.0, 0.0] * 150)
+    assert doubt(Line(), calm, np.zeros(300))[0] == pytest.approx(1 / 75)
+
+
+def test_a_line_keeps_within_its_slopes_and_promises_as_many_as_came() -> None:
+    raw = np.repeat([-1.0, 1.0], 100)
+    steep = calibrated(raw, np.repeat([1.0, 0.0, 1.0, 0.0], [10, 90, 99, 1]))
+    assert (steep.slope, sigmoid(steep.served(raw)).sum()) == pytest.approx((1.5, 109))
+    flat = calibrated(raw, np.repeat([1.0, 0.0, 1.0, 0.0], [30, 70, 30, 70]))
+    assert (flat.slope, sigmoid(flat.served(raw)).sum()) == pytest.approx((0.25, 60))
+
+
+def test_twenty_outcomes_say_how_many_came_unless_it_came_to_all() -> None:
+    assert [enough(np.repeat([1.0, 0.0], told)) for told in ((19, 9), (20, 9), (20, 0))] == [False, True, False]
+
+
+def test_an_interval_reaches_further_above_a_small_probability_than_below() -> None:
+    """Promised 4.7 of 100; by log-odds of 0.98 to each side from 1.8 to 11.7."""
+    rows = pd.DataFrame({"fold": 0, "account_id": range(100), "happened": 0.0})
+    line = Line(doubt=(0.25, 0.0, 0.0))
+    held = []
+    for came in (0, 1, 2, 11, 12):
+        told = rows.assign(happened=(rows.index < came).astype(float))
+        held.append(covered_by({0: line}, told, np.full(100, -3.0), groups=1).alone)
+    assert held == [0, 0, 1, 1, 0]
+
+
 def test_an_interval_holds_its_probability_and_grows_with_distance() -> None:
     rows, raw = drawn(4, (0.1, -0.1, 0.2, 0.0))
     line = calibrated(raw, rows["happened"].to_numpy())
@@ -128,20 +170,20 @@ def test_the_doubt_of_a_horizon_is_told_by_what_came_there() -> None:
     """
     | horizon | came there               | doubt                                                   |
     |---------|--------------------------|---------------------------------------------------------|
-    | 180     | enough, in four periods  | its own                                                 |
-    | 60      | enough, in one period    | the own horizon's, and the chance of so few             |
-    | 30      | 9 accounts               | that of 60 days, and the chance of so few               |
+    | 180     | enough, in two periods   | its own                                                 |
+    | 60      | enough, in one period    | the own horizon's, and the chance of so few accounts    |
+    | 30      | 9 rows of 5 accounts     | that of 60 days, and the chance of so few accounts      |
     """
-    rows, raw = drawn(8, (0.3, -0.3, 0.2, 0.0))
+    rows, raw = drawn(8, (0.3, -0.3), repeat=2)
     line = Line(levels={30: -1.0, 60: -0.5, 90: 0.0, 180: 0.5}, doubt=(0.2, 0.01, 0.02))
     once = (rows["fold"] == 0).to_numpy()
     few = rows.assign(happened=rows["happened"].where(rows["happened"].cumsum() < 10, 0.0))
     found = doubts(line, 90, {180: (rows, raw), 60: (rows[once], raw[once]), 30: (few, raw)})
     assert list(found) == [30, 60, 180]
     assert found[180] == doubt(Line(intercept=0.5), rows, raw)
-    came = rows["happened"][once].sum()
+    came = rows["happened"][once].sum() / 2
     assert found[60] == pytest.approx((0.2 + 1 / came, 0.01, 0.02))
-    assert found[30] == pytest.approx((0.2 + 1 / came + 1 / 9, 0.01, 0.02))
+    assert found[30] == pytest.approx((0.2 + 1 / came + 1 / 5, 0.01, 0.02))
 
 
 def test_intervals_at_a_horizon_hold_where_its_level_is_right_and_not_where_it_is_off() -> None:
@@ -240,6 +282,15 @@ def test_a_segment_adds_what_it_has_shown_drawn_towards_nothing() -> None:
     assert found["smb"] < 0 < found["enterprise"] < 0.8, "what all miss alike is no segment's"
     served = sigmoid(Line(segments=found).served(log_odds + alike, rows["segment"]))
     assert served[one].sum() == pytest.approx(rows.loc[one, "happened"].sum(), rel=0.02)
+
+
+def test_a_segment_is_drawn_towards_nothing_by_a_prior_of_one_quarter() -> None:
+    """Of 100 rows each, promised one half, 60 and 40 came: what came beyond the promise balances added / 0.25."""
+    rows = pd.DataFrame({"segment": ["smb"] * 100 + ["enterprise"] * 100, "account_id": range(200)})
+    rows["happened"] = np.repeat([1.0, 0.0, 1.0, 0.0], [60, 40, 40, 60])
+    found = segment_offsets(rows, np.zeros(200))
+    assert found["enterprise"] == pytest.approx(-found["smb"])
+    assert 60 - 100 * sigmoid(np.array([found["smb"]]))[0] == pytest.approx(4 * found["smb"])
 
 
 def test_a_segment_with_few_outcomes_is_not_spoken_of() -> None:

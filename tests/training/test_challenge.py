@@ -93,6 +93,38 @@ def test_a_challenger_shown_worse_is_a_fault(model: Model, rows: pd.DataFrame, l
     assert bool(found.faults) is worse
 
 
+@pytest.mark.parametrize(
+    ("kept", "lower_by", "fault"),
+    [
+        (0.5, (-0.01, -0.03, 0.0), ""),
+        (0.499, (-0.01, -0.03, 0.0), "gives the champion's likeliest accounts another first reason: 49.9% keep theirs"),
+        (0.5, (-0.02, -0.03, -0.001), "shown worse than the champion"),
+    ],
+    ids=["half keep theirs, and worse by chance", "fewer keep theirs", "worse beyond chance"],
+)
+def test_half_of_the_reasons_must_stay_and_what_may_be_chance_is_no_fault(
+    model: Model,
+    rows: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: float,
+    lower_by: tuple[float, float, float],
+    fault: str,
+) -> None:
+    monkeypatch.setattr(challenge, "kept_reasons", lambda *_: kept)
+    monkeypatch.setattr(challenge, "better_by", lambda *_: lower_by)
+    found = beside(model, replace(model, until=str(rows["as_of"].min().date())), told(rows, model, 0.0)).faults
+    assert [one.startswith(fault) for one in found] == [True] * bool(fault)
+
+
+@pytest.mark.parametrize(("accounts", "said"), [(9, "came to 9 accounts, fewer than 10"), (10, "log loss lower than")])
+def test_outcomes_of_ten_accounts_are_enough_to_compare(
+    model: Model, rows: pd.DataFrame, accounts: int, said: str
+) -> None:
+    some = rows["account_id"].isin(rows["account_id"].unique()[:accounts])
+    earlier = replace(model, until=str(rows["as_of"].min().date()))
+    assert said in beside(model, earlier, rows.assign(happened=some.astype(float))).compared[1]
+
+
 def test_only_rows_after_what_the_champion_learnt_from_count(model: Model, rows: pd.DataFrame) -> None:
     """It is asked from the day on until which it learnt: what it knew of earlier rows would flatter it."""
     last = rows["as_of"].max()

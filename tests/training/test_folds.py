@@ -40,3 +40,15 @@ def test_a_later_fold_learns_from_all_that_an_earlier_one_did(days: list[date], 
     found = folds(days, horizon_days)
     for earlier, later in pairwise(found):
         assert set(earlier.learn) <= set(later.learn)
+
+
+def test_the_last_two_thirds_of_the_dates_are_judged_by_all_that_had_matured() -> None:
+    """Dates ten days apart and 40 days of horizon and grace: a fold learns up to the fourth date before its first."""
+    dates = [date(2026, 1, 1) + timedelta(days=10 * place) for place in range(11)]
+
+    def judged(until: int) -> list[tuple[int, list[int]]]:
+        found = folds(dates[:until], 40 - GRACE_DAYS - 1)
+        return [(len(fold.learn), [dates.index(day) for day in fold.test]) for fold in found]
+
+    assert judged(11) == [(3, [6, 7]), (5, [8]), (6, [9]), (7, [10])], "of seven that can be judged two are left out"
+    assert judged(8) == [(1, [4]), (2, [5]), (3, [6]), (4, [7])], "of no more than four none is"

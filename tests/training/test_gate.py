@@ -52,6 +52,22 @@ def test_each_measure_out_of_bounds_is_named_with_its_figure(
         assert word in fault
 
 
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        ({"roc_auc": 0.6}, {"roc_auc": 0.599}),
+        ({"average_precision": 0.4}, {"average_precision": 0.399}),
+        ({"slope": 0.6}, {"slope": 0.599}),
+        ({"slope": 1.6}, {"slope": 1.601}),
+        ({"expected": 35.0}, {"expected": 34.9}),
+        ({"expected": 70.0}, {"expected": 70.1}),
+    ],
+)
+def test_a_bound_belongs_to_what_passes(passing: Backtest, within: dict[str, float], beyond: dict[str, float]) -> None:
+    assert faults(with_ours(passing, **within), Trial(latency_ms=50.0)) == []
+    assert len(faults(with_ours(passing, **beyond), Trial(latency_ms=50.1))) == 2
+
+
 def test_the_health_score_must_be_beaten_over_the_whole_interval(passing: Backtest) -> None:
     (fault,) = faults(replace(passing, beats=passing.beats | {HEALTH: (0.05, -0.012, 0.11)}))
     assert "health score" in fault

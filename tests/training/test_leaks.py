@@ -16,7 +16,8 @@ from tests.conftest import LOADED_ON, Company
 from tests.worlds import AS_OF, World, day, opened, world
 from training.clocks import odd_clocks
 from training.leak import Leak, enough, fates, leaving
-from training.leaks import leaks_of, refusals
+from training.leaks import _word_leaks, leaks_of, refusals
+from training.sayings import Said
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,48 @@ def test_a_plan_written_over_for_all_who_left_is_found_though_some_leave_after_t
     (leak,) = [leak for leak in hunt(subscriptions=terms.assign(plan=plans)) if leak.refuses]
     assert (leak.feature, leak.outcome, leak.kind) == ("subscriptions.plan", "churn", "word")
     assert "says 'legacy' of 27 accounts, and churn followed for 27 of them (100%" in leak.words
+
+
+@pytest.mark.parametrize(
+    ("said", "then", "all_accounts", "all_then", "found"),
+    [
+        (22, 22, 200, 60, True),  # Wilson's lower end 22 / 25.84 = 0.851; of the 178 others 21 %
+        (21, 21, 200, 60, False),  # 21 / 24.84 = 0.845
+        (22, 22, 122, 72, True),  # of the others 50 %
+        (22, 22, 122, 73, False),  # 51 %: less than one half more
+        (40, 40, 60, 40, True),
+        (40, 40, 59, 40, False),  # of only 19 it is not said
+        (97 + 14, 97, 240, 100, True),  # said of 97 % of those it came to, and of 10 % of the others
+        (96 + 14, 96, 240, 100, False),
+        (22 + 14, 22, 162, 22, True),  # of all 22: 22 / 25.84 = 0.851
+        (21 + 14, 21, 161, 21, False),
+        (60 + 55, 60, 200, 60, True),  # 0.607 more often, by the lower end of the interval 0.505
+        (60 + 56, 60, 200, 60, False),  # 0.6, 0.497
+    ],
+)
+def test_a_word_of_nearly_all_or_almost_only_those_it_came_to_is_a_leak(
+    said: int, then: int, all_accounts: int, all_then: int, found: bool
+) -> None:
+    told = Said("signals", "note", "gone", said, then, all_accounts, all_then)
+    assert [leak.refuses for leak in _word_leaks("churn", told)] == [True] * found
+
+
+@pytest.mark.parametrize(
+    ("source", "column", "outcome", "refuses"),
+    [
+        ("signals", "note", "churn", [True]),
+        ("signals", "note", "expansion", [False]),  # steps that all who grow take
+        ("subscriptions", "plan", "churn", []),
+        ("accounts", "industry", "churn", []),
+        ("entitlements", "feature", "churn", []),
+        ("signals", "", "churn", []),
+    ],
+)
+def test_what_is_said_of_all_who_leave_refuses_where_somebody_reports_it(
+    source: str, column: str, outcome: str, refuses: list[bool]
+) -> None:
+    told = Said(source, column, "gone", 60 + 14, 60, 200, 60)
+    assert [leak.refuses for leak in _word_leaks(outcome, told)] == refuses
 
 
 def test_outcomes_are_counted_by_accounts_not_by_rows(company: Company) -> None:

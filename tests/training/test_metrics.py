@@ -174,3 +174,5 @@ def test_the_interval_of_a_comparison_holds_95_of_100() -> None:
     difference, low, high = better_by(happened, ours, theirs, pd.Series(range(2_000)).astype(str), seed=1)
     assert difference == pytest.approx(losses.mean())
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.08)
+    _, low, high = better_by(happened, ours, theirs, pd.Series(range(2_000)).astype(str), seed=1, picked_of=20)
+    assert (high - low) / 2 == pytest.approx(3.02 * error, rel=0.08), "of 20 at once 99.75 of 100 each"

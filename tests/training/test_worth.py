@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from tests.conftest import Company
 from training.backtest import SERVED
 from training.baselines import PRIOR, one_signal
 from training.metrics import metrics
-from training.worth import CONTACT, OFFER, Ranking, groups, interval, profit
+from training.worth import CONTACT, OFFER, Ranking, groups, interval, measures_table, profit
 
 
 def test_an_interval_redraws_whole_accounts() -> None:
@@ -23,6 +25,13 @@ def test_an_interval_redraws_whole_accounts() -> None:
     assert (together.low, together.high) == (0.0, 1.0)
 
 
+def test_an_interval_holds_95_of_100() -> None:
+    """Of a share of one half among 400 accounts: 1.96 times 0.5 / 20 to each side; not 1.64 times."""
+    values = np.tile([0.0, 1.0], 200)
+    found = interval(pd.Series(range(400)), lambda weights: float((weights * values).mean()), 1, draws=4_000)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * 0.025, rel=0.05)
+
+
 def test_nobody_is_tried_where_nobody_leaves() -> None:
     assert profit(np.zeros(10), np.arange(10.0), np.ones(10)) == 0.0
 
@@ -30,9 +39,9 @@ def test_nobody_is_tried_where_nobody_leaves() -> None:
 def test_profit_is_the_saved_share_of_those_worth_trying() -> None:
     happened, arr = np.array([1.0, 0, 0, 0]), np.array([4.0, 0, 0, 0])
     found = profit(happened, np.array([9.0, 1, 1, 1]), arr)
-    kept = 0.3 * (1 - OFFER) * 4  # Beta(6, 14) has the mean 0.3
-    assert found == pytest.approx((kept - CONTACT) / 4, abs=2e-3)
-    assert profit(happened, np.array([0.0, 1, 2, 3]), arr) == pytest.approx((kept - 4 * CONTACT) / 4, abs=2e-3)
+    kept = 0.3 * (1 - 0.05) * 4  # Beta(6, 14) has the mean 0.3, an offer gives away 5 %, and contact costs 0.5 %
+    assert found == pytest.approx((kept - 0.005) / 4, abs=5e-4)
+    assert profit(happened, np.array([0.0, 1, 2, 3]), arr) == pytest.approx((kept - 4 * 0.005) / 4, abs=5e-4)
 
 
 def test_profit_is_the_cited_measure_summed_by_a_plain_loop() -> None:
@@ -103,6 +112,25 @@ def test_a_backtest_tells_of_every_group(company: Company) -> None:
         )
         for one in spread.values():
             assert one.low <= one.value <= one.high
+
+
+def test_an_account_of_365_days_is_in_its_first_year_and_one_of_unknown_products_in_no_group_of_them() -> None:
+    rows = pd.DataFrame({"tenure_days": [0, 365, 366, 1095, 1096], "products": [0.0, 1.0, 2.0, 3.0, np.nan]})
+    rows = rows.assign(segment="smb", value_tier="low", plan="pro", product="core", account_id=range(5))
+    found = groups(rows.assign(happened=[1.0, 0, 1, 0, 1], served=0.0, arr=1.0), SERVED)
+    assert {name: one.rows for name, one in found.items()} == {
+        "products none": 1, "products one": 1, "products several": 2,
+        "first year": 2, "second and third year": 2, "later": 1,
+    }  # fmt: skip
+
+
+def test_outcomes_of_fewer_than_ten_accounts_say_how_many_and_not_how_well() -> None:
+    few, enough = (
+        metrics(np.repeat([1.0, 0.0], [came, 9]), np.arange(came + 9.0), np.ones(came + 9)) for came in (9, 10)
+    )
+    table = pd.read_csv(io.StringIO(measures_table({"few": few, "enough": enough})), index_col="of")
+    assert table.loc["few"].dropna().to_dict() == {"rows": 18, "outcomes": 9, "accounts": 9, "expected": few.expected}
+    assert table.loc["enough"].notna().all()
 
 
 @pytest.mark.parametrize("seed", range(5))
