@@ -28,15 +28,24 @@ class Reason(StrEnum):
 
     @property
     def words(self) -> str:
-        return {
-            Reason.VALUE_GAP: "Value gap",
-            Reason.CHAMPION_TURNOVER: "Champion turnover",
-            Reason.PRODUCT_ISSUE: "Product issue",
-            Reason.BUDGET_PRESSURE: "Budget pressure",
-            Reason.COMPLIANCE_SECURITY: "Compliance or security",
-            Reason.ROOM_TO_GROW: "Room to grow",
-            Reason.CONTEXT: "Who they are and where they stand",
-        }[self]
+        """The trouble: what it is called where things get worse by it."""
+        return _CALLED[self][0]
+
+    @property
+    def topic(self) -> str:
+        """What it is about: its name where nothing gets worse by it."""
+        return _CALLED[self][1]
+
+
+_CALLED = {
+    Reason.VALUE_GAP: ("Value gap", "Value from use"),
+    Reason.CHAMPION_TURNOVER: ("Champion turnover", "Champions and contacts"),
+    Reason.PRODUCT_ISSUE: ("Product issue", "Product and support"),
+    Reason.BUDGET_PRESSURE: ("Budget pressure", "Budget and billing"),
+    Reason.COMPLIANCE_SECURITY: ("Compliance or security trouble", "Compliance and security"),
+    Reason.ROOM_TO_GROW: ("Lack of growth", "Room to grow"),
+    Reason.CONTEXT: ("Who they are and where they stand",) * 2,
+}
 
 
 class Unit(StrEnum):

@@ -10,6 +10,7 @@ from serving.record import NothingToServe, score_of_record
 from serving.scoring import Scoring
 from serving.terminal import day_after_last, opened_warehouse, os_user
 from training.registry import PromotionRefused, promote
+from training.standing import named
 from training.train import Trained, TrainingRun, train
 
 SHOWN = 5
@@ -80,7 +81,7 @@ def _most_urgent(scoring: Scoring) -> list[str]:
             f"{money(churn.arr_at_stake)} of {money(brief.arr)} ARR at stake, {renewal(brief)}"
         )
         if reason is not None:
-            lines.append(f"   {reason.reason.words}: {reason.words}.")
+            lines.append(f"   {named(reason.reason, reason.share, churn.outcome)}: {reason.words}.")
     return lines
 
 

@@ -7,8 +7,7 @@ from features.feature import Feature, Healthy, Reason, is_known, sentence, spoke
 from serving.score import Driver
 from training.calibration import Floats
 from training.model import Model
-from training.outcomes import OUTCOMES
-from training.standing import ACTED_ON, comes_last, precedence
+from training.standing import ACTED_ON, comes_last, precedence, worsens
 
 SENTENCES = 2
 """How many features a driver's words tell of."""
@@ -91,7 +90,7 @@ def _plausible(model: Model, name: str, share: float, row: Mapping[str, object])
     typical = model.typical.get(name)
     if feature.healthy is Healthy.NONE or typical is None or not isinstance(value, (int, float)):
         return 0
-    towards_bad = (share > 0) == OUTCOMES[model.outcome].bad
+    towards_bad = worsens(share, model.outcome)
     low_is_bad = feature.healthy is Healthy.HIGH
     unhealthy = value < typical if low_is_bad else value > typical
     healthy = value > typical if low_is_bad else value < typical

@@ -25,6 +25,8 @@ from serving.drivers import acted_on
 from serving.playbooks import OUTCOMES, TIERS, Playbook, Playbooks
 from serving.score import Driver, Score
 from serving.shelf import Shelf
+from training.outcomes import outcome_named
+from training.standing import named
 
 HERE = Path(__file__).parent
 SORTS = {"arr_at_stake": "ARR at stake", "probability": "Probability", "renewal": "Renewal date"}
@@ -55,10 +57,10 @@ class Spark:
 
 @dataclass(frozen=True)
 class Advice:
-    """A playbook for an account, with the outcomes that call for it."""
+    """A playbook for an account, and what it answers, in words: "against churn: product issue"."""
 
     playbook: Playbook
-    outcomes: tuple[str, ...]
+    answers: tuple[str, ...]
 
 
 def money(amount: float) -> str:
@@ -126,6 +128,12 @@ def first_reason(score: Score) -> Driver | None:
     return next(iter(acted_on(score.drivers, score.outcome) or others), None)
 
 
+def as_read(score: Score) -> list[Driver]:
+    """The drivers as they are read: the first reason, as the book tells it, then the others by their share."""
+    first = first_reason(score)
+    return sorted(score.drivers, key=lambda driver: (driver != first, -driver.share))
+
+
 def additions(score: Score) -> list[tuple[Driver, float]]:
     """Each driver with the probability once it is added to the base and those before it; the last is the score's."""
     totals = list(accumulate((driver.share for driver in score.drivers), initial=score.base))
@@ -158,7 +166,17 @@ def advice(brief: Brief, playbooks: Playbooks) -> tuple[Advice, ...]:
     """
     scores = sorted(brief.scores, key=lambda score: OUTCOMES.index(score.outcome))
     ids = dict.fromkeys(id for score in scores for id in score.playbooks if id in playbooks)
-    return tuple(Advice(playbooks[id], tuple(one.outcome for one in scores if id in one.playbooks)) for id in ids)
+    return tuple(
+        Advice(playbooks[id], tuple(_answers(playbooks[id], score) for score in scores if id in score.playbooks))
+        for id in ids
+    )
+
+
+def _answers(playbook: Playbook, score: Score) -> str:
+    """What a playbook answers of a score: the outcome, and the first of its reasons."""
+    told = f"{'against' if outcome_named(score.outcome).bad else 'for'} {score.outcome}"
+    why = next((one for one in acted_on(score.drivers, score.outcome) if one.reason in playbook.reasons), None)
+    return told if why is None else f"{told}: {named(why.reason, why.share, score.outcome).lower()}"
 
 
 def unscored(account_id: str, shelf: Shelf) -> str:
@@ -190,8 +208,21 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_SAID = (money, short_money, percent, odds, strength, renewal, age, calendar_day, account_url, first_reason, additions)
-_TEMPLATES.filters |= {function.__name__: function for function in (*_SAID, chance, spoken_name, feature_label)}
+_SAID = (
+    money,
+    short_money,
+    percent,
+    odds,
+    strength,
+    renewal,
+    age,
+    calendar_day,
+    account_url,
+    first_reason,
+    as_read,
+    additions,
+)
+_TEMPLATES.filters |= {function.__name__: function for function in (*_SAID, chance, named, spoken_name, feature_label)}
 _TEMPLATES.globals |= {
     "little_data": LITTLE_DATA,
     "stale_days": STALE_DAYS,

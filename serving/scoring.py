@@ -29,7 +29,8 @@ from training.calibration import Floats
 from training.model import Answers, Model
 from training.outcomes import OUTCOMES
 
-MOST_PLAYBOOKS = 3
+MOST_PLAYBOOKS = {"churn": 3, "contraction": 3, "expansion": 1}
+"""How many playbooks a score recommends. Two ways to grow at once are two offers, which undo each other."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def score_row(
                 for driver in acted_on(why, model.outcome)
                 for playbook in playbooks.match(driver.reason, segment, model.outcome, tier, row)
             )
-        )[:MOST_PLAYBOOKS],
+        )[: MOST_PLAYBOOKS[model.outcome]],
         low=own.low,
         high=own.high,
         ahead=ahead | {model.horizon_days: own},
@@ -162,9 +163,9 @@ def score_row(
 
 
 def _at(days: int, own: Score, model: Model, base: float, shares: Floats, row: dict[str, object]) -> Score:
-    """An account's `own` score asked at another horizon."""
+    """An account's `own` score asked at another horizon: what was said there, with its reasons."""
     why = drivers(model, shares, {driver.reason: driver.stands_out for driver in own.drivers}, row)
-    said = _said(model, days, base + sum(driver.share for driver in why), row)
+    said = own.ahead[days]
     return replace(
         own,
         horizon_days=days,

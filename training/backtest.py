@@ -48,6 +48,8 @@ OURS, HEALTH, LOGISTIC = "tenure", "health score", "logistic regression"
 RENEWAL_ALONE, USAGE_ALONE = "days to renewal alone", "usage drop alone"
 BASELINES = (HEALTH, LOGISTIC, RENEWAL_ALONE, USAGE_ALONE)
 CONTENDERS = (OURS, *BASELINES)
+SIGNAL = {RENEWAL_ALONE: RENEWAL, USAGE_ALONE: "events_change_16w"}
+"""What a baseline of one signal goes by; it is none where that is known of no account."""
 DESCRIBED, VALUED = ("segment", "plan", "product", "products", "tenure_days"), ["arr", "strategic"]
 """What the rows are told apart by, besides their value tier and the columns that this follows from."""
 RAW = "raw "
@@ -65,11 +67,11 @@ class Backtest:
     """Out-of-time predictions of every contender on the same rows.
 
     `rows`: `account_id`, `as_of`, `fold`, `happened`, `arr` and one column of log-odds a contender; ours is
-    calibrated on what was known of earlier folds by then (`served`). `beats` holds by how much its log loss is lower,
-    with an interval. `line` is fitted on all folds and is what the final model takes; what segments add to it, only
-    where adding what earlier folds said of them lowered the log loss (`segments` holds by how much). `spread` holds
-    intervals by contender; by the column of the outcome at each horizon, `ahead` holds our measures and `covered` how
-    often the intervals held.
+    calibrated on what was known of earlier folds by then (`served`). `beats` holds by how much its log loss is lower
+    than that of each baseline that was there, with an interval. `line` is fitted on all folds and is what the final
+    model takes; what segments add to it, only where adding what earlier folds said of them lowered the log loss
+    (`segments` holds by how much). `spread` holds intervals by contender; by the column of the outcome at each horizon,
+    `ahead` holds our measures and `covered` how often the intervals held.
     """
 
     outcome: str
@@ -103,7 +105,7 @@ def predictions(
     contenders: Collection[str] = CONTENDERS,
 ) -> Iterator[tuple[int, pd.DataFrame, dict[str, Prediction]]]:
     """Per fold: its number, its rows and each contender's predictions; folds without both classes are passed over."""
-    plan = planned(data)
+    plan, known = planned(data), data.frame.columns[data.frame.notna().any()]
     for number, fold in enumerate(plan):
         if progress:
             progress(number / len(plan), f"backtest of {outcome}, fold {number + 1} of {len(plan)}")
@@ -116,9 +118,7 @@ def predictions(
             OURS: partial(gradient_boosting, params=params, outcome=outcome, horizon_days=data.horizon_days),
             HEALTH: partial(health_score, bad=outcome_named(outcome).bad),
             LOGISTIC: partial(logistic_regression, seed=params.seed),
-            RENEWAL_ALONE: partial(one_signal, name=RENEWAL),
-            USAGE_ALONE: partial(one_signal, name="events_change_16w"),
-        }
+        } | {who: partial(one_signal, name=name) for who, name in SIGNAL.items() if name in known}
         yield number, test, {name: make(learn, happened, test) for name, make in made.items() if name in contenders}
 
 
@@ -195,7 +195,8 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
     line = _line(rows, outcome, data.horizon_days)
     if segments[1] > 0:
         line = replace(line, segments=segment_offsets(rows, line.served(raw)))
-    columns = {OURS: SERVED} | {name: name for name in BASELINES}
+    baselines = [name for name in BASELINES if name in rows]
+    columns = {OURS: SERVED} | {name: name for name in baselines}
     begun = {int(part["fold"].iloc[0]): fold.test[0] for fold, part in told}
     return Backtest(
         outcome=outcome,
@@ -207,7 +208,7 @@ def backtest(data: Dataset, outcome: str, params: Params, progress: Progress | N
         by_fold=tuple(judged(part, "happened", SERVED) for _, part in rows.groupby("fold")),
         beats={
             name: better_by(happened, _floats(rows, SERVED), _floats(rows, name), rows["account_id"], params.seed)
-            for name in BASELINES
+            for name in baselines
         },
         spread={name: intervals(rows, column, params.seed) for name, column in columns.items()},
         segments=segments,

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from features.catalogue import FAMILIES
-from features.feature import Reason
 from features.revenue import GRACE_DAYS
 from training.backtest import BASELINES, OURS, SERVED, Backtest, came_to
 from training.calibration import MIN_LEVEL_OUTCOMES, MIN_SEGMENT_OUTCOMES
@@ -150,8 +149,8 @@ def _making_lines(making: Making | None) -> list[str]:
 
 def _contender_lines(result: Backtest) -> list[str]:
     """Every measure of ours and of the baselines, then by how much the log loss is lower."""
-    contenders = (OURS, *BASELINES)
-    lines = ["", f"| out of time | Tenure | {' | '.join(BASELINES)} |", _rule(1 + len(BASELINES))]
+    contenders = (OURS, *result.beats)
+    lines = ["", f"| out of time | Tenure | {' | '.join(result.beats)} |", _rule(len(contenders))]
     for label, form in FORMS.items():
         found = [result.spread[who][label] for who in contenders]
         cells = [f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})" for one in found]
@@ -165,9 +164,10 @@ def _contender_lines(result: Backtest) -> list[str]:
         lines.append(f"| {label} | {' | '.join(cells)} |")
     profits = [earned for who in contenders if (earned := profit_of(result, who)) is not None]
     lower = "; ".join(
-        f"against {name} by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
-        for name, (difference, low, high) in result.beats.items()
+        f"against {name} by {by:+.4f} ({low:+.4f} to {high:+.4f})" for name, (by, low, high) in result.beats.items()
     )
+    for name in [name for name in BASELINES if name not in result.beats]:
+        lower += f"; {name} was not there to be compared, for its signal is known of no account"
     if profits:
         lines.append(f"| expected profit of saving, % of the ARR | {' | '.join(map(_earned, profits))} |")
     return [
@@ -301,7 +301,7 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
 
 
 def _reason_lines(reasons: Mapping[str, float]) -> list[str]:
-    told = ", ".join(f"{Reason(name).words.lower()} {share:.0%}" for name, share in reasons.items())
+    told = ", ".join(f"{name.lower()} {share:.0%}" for name, share in reasons.items())
     return ["", f"First reason of the {CAPACITY:.0%} of accounts most likely on the newest dates: {told or 'none'}."]
 
 

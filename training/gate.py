@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.backtest import BASELINES, HEALTH, OURS, Backtest
+from training.backtest import HEALTH, OURS, Backtest
 
 MIN_ROC_AUC = 0.60
 SLOPE = (0.6, 1.6)
@@ -37,8 +37,7 @@ def faults(result: Backtest, trial: Trial | None = None) -> list[str]:
     found = []
     if not ours.roc_auc >= MIN_ROC_AUC:
         found.append(f"ROC-AUC out of time is {ours.roc_auc:.4f}, below {MIN_ROC_AUC:.2f}: close to chance")
-    for name in BASELINES:
-        difference, low, high = result.beats[name]
+    for name, (difference, low, high) in result.beats.items():
         if not low > 0:
             found.append(
                 f"does not beat {CALLED.get(name, name)}: its log loss less ours is {difference:+.4f} "

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.catalogue import CATALOGUE
-from features.feature import Reason
 from features.odds import sigmoid
 from training.backtest import HEALTH, LOGISTIC, SERVED, Backtest
 from training.dataset import Dataset
@@ -101,8 +100,7 @@ def _lead(axes: "Axes", result: Backtest) -> None:
 
 
 def _reasons(axes: "Axes", reasons: Mapping[str, float]) -> None:
-    names = [Reason(name).words for name in reasons][::-1]
-    axes.barh(names, list(reasons.values())[::-1], color=ACCENT, height=0.6)
+    axes.barh(list(reasons)[::-1], list(reasons.values())[::-1], color=ACCENT, height=0.6)
     axes.set(xlabel="share of accounts", title=CAPTIONS["reasons.svg"])
     axes.tick_params(axis="y", length=0)
 

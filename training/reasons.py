@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from features.feature import Reason
 from training.model import Model
-from training.standing import ACTED_ON, by_reason, comes_last, newest, precedence
+from training.standing import ACTED_ON, by_reason, comes_last, named, newest, precedence
 
 
 def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
@@ -26,10 +27,10 @@ def main_reasons(model: Model, table: pd.DataFrame) -> pd.Series:
 
 
 def reason_shares(model: Model, table: pd.DataFrame, top: float) -> Mapping[str, float]:
-    """How the first reasons of the `top` share of rows by probability are distributed, the commonest first."""
-    rows = newest(table)
-    likely = _likely(model, rows, top)
-    return {str(name): float(share) for name, share in main_reasons(model, likely).value_counts(normalize=True).items()}
+    """How the first reasons of the `top` share of rows by probability are distributed, by what each is called, the
+    commonest first."""
+    found = main_reasons(model, _likely(model, newest(table), top)).value_counts(normalize=True)
+    return {named(Reason(str(name)), 1.0, model.outcome): float(share) for name, share in found.items()}
 
 
 def kept_reasons(challenger: Model, champion: Model, table: pd.DataFrame, top: float) -> float:

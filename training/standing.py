@@ -61,6 +61,16 @@ def comes_last(reason: Reason, outcome: str) -> bool:
     return reason is Reason.ROOM_TO_GROW and outcome_named(outcome).bad
 
 
+def worsens(share: float, outcome: str) -> bool:
+    """Whether what adds `share` to the log-odds of an outcome is bad news."""
+    return (share > 0) == outcome_named(outcome).bad
+
+
+def named(reason: Reason, share: float, outcome: str) -> str:
+    """What a reason is called that adds `share` to an outcome: a budget that makes growth likelier is no pressure."""
+    return reason.words if worsens(share, outcome) else reason.topic
+
+
 def precedence(reason: Reason, share: Number, largest: Number, stands_out: Number, outcome: str) -> Number:
     """How early a reason that raises the probability comes: the one with the most is the first.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from features.catalogue import FAMILIES
-from training.backtest import BASELINES, OURS, SERVED, Backtest
+from training.backtest import OURS, SERVED, Backtest
 from training.horizons import LOST_AT_RENEWAL, label_at
 from training.lead import BEFORE_END, before_the_end, early
 from training.metrics import CAPACITY, Metrics
@@ -96,7 +96,7 @@ def _of_intervals(result: Backtest, model: Model) -> Iterator[str]:
 
 def _of_worth(result: Backtest) -> Iterator[str]:
     ours = profit_of(result, OURS)
-    for name in BASELINES:
+    for name in result.beats:
         theirs = profit_of(result, name)
         if ours is not None and theirs is not None and round(theirs, 4) > round(ours, 4):  # as the card prints them
             yield f"trying to save whom {name} ranks highest earns more: {theirs:.2%} of the ARR, ours {ours:.2%}"

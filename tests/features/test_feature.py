@@ -197,7 +197,7 @@ def test_an_unknown_value_is_said_to_be_unknown_with_all_else_known(name: str) -
 
 
 def test_every_reason_has_words_of_its_own() -> None:
-    assert len({reason.words for reason in Reason}) == len(Reason)
+    assert len({reason.words for reason in Reason}) == len({reason.topic for reason in Reason}) == len(Reason)
 
 
 def test_a_feature_names_the_values_its_sentence_needs() -> None:

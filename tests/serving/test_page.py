@@ -396,12 +396,55 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
         "68 % leave (55 % to 68 %). 217,360 of 318,000 ARR is at stake.",
         "Value gap strongly raises the chance and stands out most Weekly active users fell 46 %",
         "Room to grow clearly lowers the chance",
+        "Budget and billing barely lowers the chance",
+        "Against churn: value gap Review the technical setup",
         "Model churn-12",
         "9.0 % on 6 January 2025, 68 % on 3 March 2025",
         "Growth waits. Churn risk is high",
         "Last NPS not known",
     ):
         assert words in text
+
+
+def test_the_account_leads_with_the_reason_that_the_book_tells(get: Callable[[str], Answer], shelf: Samples) -> None:
+    """However small its share: the playbook answers it."""
+    harbour = shelf.briefs[0]
+    drivers = tuple(
+        replace(driver, share=0.09, stands_out=9.0) if driver.reason is ISSUE else driver
+        for driver in harbour.scores[0].drivers
+    )
+    small = tuple(replace(driver, share=driver.share / 3) if driver.share > 0.5 else driver for driver in drivers)
+    shelf.briefs = (replace(harbour, scores=(replace(harbour.scores[0], drivers=small),)),)
+    assert WORDS[ISSUE] in Shape(get("/").text).text
+    why = Shape(get("/accounts/AC-1042").text).text.split("Why")[1]
+    said = f"Product issue barely raises the chance, but stands out most {WORDS[ISSUE]}"
+    assert said in why
+    told = [why.index(WORDS[reason]) for reason in (ISSUE, VALUE, CHAMPION, CONTEXT, BUDGET, ROOM)]
+    assert told == sorted(told)
+
+
+def test_growth_is_no_pressure(get: Callable[[str], Answer], shelf: Samples) -> None:
+    growth = score("AC-1042", "expansion", "high", 318_000, LARGE, {BUDGET: 1.2, VALUE: 0.6, ROOM: -0.4})
+    shelf.briefs = (replace(shelf.briefs[0], health=None, scores=(growth,)),)
+    text = Shape(get("/accounts/AC-1042").text).text
+    assert "Budget and billing strongly raises the chance and stands out most" in text
+    assert "Lack of growth clearly lowers the chance" in text
+    assert "For expansion: budget and billing Fit the plan to what they use" in text
+    assert "pressure" not in text
+
+
+@pytest.mark.parametrize(
+    ("tier", "health", "said"), [("low", 2, True), ("low", 60, False), ("medium", 2, False), ("high", 2, False)]
+)
+def test_a_rank_among_the_riskiest_does_not_contradict_a_low_risk(
+    get: Callable[[str], Answer], shelf: Samples, tier: str, health: int, said: bool
+) -> None:
+    lengthy = next(one for one in shelf.briefs if one.account_id == "AC-3")
+    churn = replace(lengthy.scores[0], tier=tier, probability=0.033)
+    shelf.briefs = (replace(lengthy, health=health, scores=(churn,)),)
+    text = Shape(get("/accounts/AC-3").text).text
+    assert f"Safer than {health} of 100 accounts" in text
+    assert ("low risk all the same, about 1 in 30" in text) is said
 
 
 def test_nothing_is_said_of_growth_that_nobody_expects(get: Callable[[str], Answer], shelf: Samples) -> None:

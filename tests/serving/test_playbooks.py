@@ -82,7 +82,8 @@ def test_a_playbook_for_some_stages_only_leaves_the_others_uncovered(written: Pa
         (Reason.COMPLIANCE_SECURITY, SMALL, "churn", "medium", ["P05", "P30"]),
         (Reason.BUDGET_PRESSURE, MIDDLE, "churn", "high", ["P10", "P04", "P21"]),
         (Reason.BUDGET_PRESSURE, SMALL, "churn", "high", ["P13", "P21", "P06"]),
-        (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "high", ["P15", "P14", "P21"]),
+        (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "high", ["P14", "P21"]),
+        (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "medium", ["P15", "P14", "P21"]),
         (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "low", []),
         (Reason.CONTEXT, LARGE, "churn", "high", []),
     ],
@@ -156,6 +157,14 @@ def test_a_playbook_for_some_kinds_of_account_answers_them_alone_and_first(
     for word, found in ((own, ["named", "call"]), (other, ["call"])):
         written.write_text(f'{WHOLE}{named}{kind} = ["{word}"]\n', encoding="utf-8")
         assert [row.id for row in load_playbooks(written).match(Reason.VALUE_GAP, SMALL, "churn", "high")] == found
+
+
+def test_nothing_is_urgent_for_a_low_tier() -> None:
+    """A person is asked within a week only where the risk is more than low; what runs by itself may begin at once."""
+    urgent = [
+        row.code for row in load_playbooks() if "low" in row.tiers and row.channel == "human" and row.due_days < 7
+    ]
+    assert urgent == []
 
 
 def test_an_offer_answers_expansion_alone() -> None:

@@ -68,7 +68,7 @@ def test_a_row_of_the_file_is_the_score_of_record_asked_at_its_horizon(company: 
     for _, row in file.iterrows():
         score = own[row["account_id"], row["outcome"]]
         said = score.ahead[row["horizon_days"]]
-        assert list(row[["probability", "low", "high"]]) == pytest.approx(list(vars(said).values()), abs=1e-9)
+        assert list(row[["probability", "low", "high"]]) == list(vars(said).values()), "one number, to the last bit"
         assert said.low < said.probability < said.high
         assert (row["tier"], row["playbooks"]) == (score.tier, json.dumps(score.playbooks))
         assert row["arr_at_stake"] == pytest.approx(score.arr_at_stake * said.probability / score.probability)
@@ -200,7 +200,7 @@ def test_growth_waits_for_the_gravest_of_what_stands_before_it(
 def test_playbooks_answer_a_reason_that_raises_the_chance(company: Company) -> None:
     playbooks = load_playbooks()
     for found in company.scorings[LATER].scores:
-        assert len(found.playbooks) <= 3
+        assert len(found.playbooks) <= (1 if found.outcome == "expansion" else 3), "one offer to grow at a time"
         assert len(set(found.playbooks)) == len(found.playbooks)
         raising = {driver.reason for driver in acted_on(found.drivers, found.outcome)}
         for id in found.playbooks:

@@ -14,8 +14,12 @@ from tests.conftest import Company
 from training.backtest import (
     BASELINES,
     CONTENDERS,
+    HEALTH,
     MIN_ACCOUNTS,
     OURS,
+    RENEWAL_ALONE,
+    SIGNAL,
+    USAGE_ALONE,
     Backtest,
     NotEnough,
     _covered,
@@ -70,7 +74,8 @@ def test_what_happened_to_tested_rows_moves_no_prediction_of_their_fold(company:
         predictions(data, "churn", params), predictions(turned, "churn", params), strict=True
     ):
         assert rows["churn"].equals(again["churn"]) is not bool(rows.index.isin(in_last[in_last].index).any())
-        for name in CONTENDERS:
+        assert set(CONTENDERS) - set(one) <= {RENEWAL_ALONE, USAGE_ALONE}
+        for name in one:
             assert np.array_equal(one[name].new, other[name].new), name
 
 
@@ -115,6 +120,17 @@ def test_all_contenders_are_judged_on_the_same_rows(company: Company) -> None:
     assert {found.accounts for found in result.metrics.values()} == {came}
     assert came < result.metrics[OURS].outcomes
     assert all(found.accounts <= found.outcomes for found in result.by_fold)
+
+
+@pytest.mark.parametrize("name", SIGNAL)
+def test_what_goes_by_a_signal_that_nobody_has_is_not_compared(company: Company, name: str) -> None:
+    data = slim(company.data)
+    blank = replace(data, frame=data.frame.assign(**{SIGNAL[name]: np.nan}))
+    for _, _, made in predictions(blank, "churn", Params(rounds=2, num_threads=1), contenders=(HEALTH, name)):
+        assert set(made) == {HEALTH}
+    there = replace(data, frame=data.frame.assign(**{SIGNAL[name]: 1.0}))
+    for _, _, made in predictions(there, "churn", Params(rounds=2, num_threads=1), contenders=(HEALTH, name)):
+        assert set(made) == {HEALTH, name}
 
 
 def test_too_few_outcomes_are_refused_with_their_number(company: Company) -> None:

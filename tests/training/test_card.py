@@ -14,7 +14,7 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from tests.conftest import Company
-from training.backtest import HEALTH, SERVED, Backtest
+from training.backtest import HEALTH, SERVED, USAGE_ALONE, Backtest
 from training.calibration import Coverage
 from training.card import Making, card_files, card_markdown
 from training.lead import MIN_ENDED, before_the_end, early
@@ -61,6 +61,20 @@ def test_the_card_gives_every_figure_of_every_contender(company: Company, parts:
     assert f"| calibration intercept (0 is perfect) | {ours.intercept:+.2f} |" in text
     asked = [line.split(" | ")[0] for line in text.splitlines() if re.match(r"\| (\d+ days ahead|by the end)", line)]
     assert asked == ["| 30 days ahead", "| 60 days ahead", "| 90 days ahead", "| by the end of the term"]
+
+
+def test_a_baseline_that_was_not_there_is_named_and_has_no_figure(
+    company: Company, parts: tuple[Backtest, Model]
+) -> None:
+    result, model = parts
+    whole = card_markdown(company.data, result, model, [])
+    assert "not there to be compared" not in whole
+    without = {name: found for name, found in result.beats.items() if name != USAGE_ALONE}
+    text = card_markdown(company.data, replace(result, beats=without), model, [])
+    assert f"{USAGE_ALONE} was not there to be compared, for its signal is known of no account" in text
+    assert text.count(USAGE_ALONE) == 1
+    head, rule = (line.count("|") for line in text.split("| out of time |")[1].splitlines()[:2])
+    assert head + 2 == rule == whole.split("| out of time |")[1].splitlines()[1].count("|") - 1
 
 
 def test_every_measure_of_every_group_lies_beside_the_card(company: Company, parts: tuple[Backtest, Model]) -> None:

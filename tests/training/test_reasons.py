@@ -10,7 +10,7 @@ from features.feature import Reason
 from serving.page import first_reason
 from tests.conftest import UNTIL, Company
 from training.reasons import kept_reasons, main_reasons, reason_shares
-from training.standing import LEARNT, STATED, TYPICAL, Standing, by_reason, newest
+from training.standing import LEARNT, STATED, TYPICAL, Standing, by_reason, named, newest
 
 LAST = (Reason.CONTEXT, Reason.ROOM_TO_GROW)
 
@@ -38,6 +38,31 @@ def test_shares_are_of_the_likeliest_and_add_up(company: Company) -> None:
     shares = reason_shares(model, company.data.frame, 0.1)
     assert sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "share", "outcome", "called"),
+    [
+        (Reason.BUDGET_PRESSURE, 0.5, "churn", "Budget pressure"),
+        (Reason.BUDGET_PRESSURE, -0.5, "churn", "Budget and billing"),
+        (Reason.BUDGET_PRESSURE, 0.5, "expansion", "Budget and billing"),
+        (Reason.BUDGET_PRESSURE, -0.5, "expansion", "Budget pressure"),
+        (Reason.ROOM_TO_GROW, 0.5, "expansion", "Room to grow"),
+        (Reason.ROOM_TO_GROW, 0.5, "contraction", "Lack of growth"),
+    ],
+)
+def test_a_reason_is_called_a_trouble_only_where_it_is_one(
+    reason: Reason, share: float, outcome: str, called: str
+) -> None:
+    assert named(reason, share, outcome) == called
+
+
+def test_reasons_of_growth_are_told_by_their_topics(company: Company) -> None:
+    model = company.trained["expansion"].model
+    assert model is not None
+    told = set(reason_shares(model, company.data.frame, 0.1))
+    assert "Room to grow" in told
+    assert told <= {reason.topic for reason in Reason}
 
 
 def test_a_model_keeps_its_own_reasons_and_another_outcome_does_not(company: Company) -> None:
