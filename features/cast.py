@@ -22,13 +22,22 @@ _ISO = r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:
 _DECIMAL = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
+NOTHING = ("", "NULL", "N/A", r"\N")
+"""How exports write that there is nothing. Not `NA`, `None` or `null`: a region, a plan and an id may be called so."""
+
+
 _LONGEST = 9 * 10**18
 """An integer up to here has a type on every engine."""
 
 
+def stated(text: ir.StringValue) -> ir.StringValue:
+    """A text, null where it says nothing."""
+    return ibis.cases((~text.strip().isin(NOTHING), text))
+
+
 def read_id(cell: ir.Value) -> ir.StringValue:
     """An id as text; of an integer that an empty cell beside it made a float, 17.0, the integer's."""
-    text = cell.cast("string").nullif("")
+    text = stated(cell.cast("string"))
     if not (cell.type().is_floating() or cell.type().is_decimal()):
         return text
     whole = ibis.cases((cell.abs() < _LONGEST, cell)).cast("int64")

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis.expr.datatypes import DataType
 
-from features.cast import BEYOND, read_id, read_number, read_time
+from features.cast import BEYOND, read_id, read_number, read_time, stated
 from features.engine import Engine
 from features.source import TYPES, Column, Kind, Source
 
@@ -182,7 +182,7 @@ def _cast(engine: Engine, cell: ir.Value, column: Column) -> ir.Value:
         case Kind.ID:
             return read_id(cell)
         case Kind.TEXT:
-            return cell.cast("string").nullif("")
+            return stated(cell.cast("string"))
 
 
 def _moment(cell: ir.Value) -> ir.TimestampValue:
@@ -211,7 +211,7 @@ def _faults(engine: Engine, typed: ir.Table, rows: ir.Table, source: Source, loa
         if column.kind not in (Kind.ID, Kind.TEXT):
             word = {Kind.TIME: "date", Kind.NUMBER: "number", Kind.FLAG: "yes or no"}[column.kind]
             if not _is_kind(rows[column.name].type(), column.kind):
-                unparsed = (raw != "") & (raw.lower() != "nan") & _cast(engine, raw, column).isnull()
+                unparsed = stated(raw).notnull() & (raw.lower() != "nan") & _cast(engine, raw, column).isnull()
                 faults.append(told(f"not a {word}", unparsed))
         if column.required:
             faults.append(told("missing", cell.isnull()))

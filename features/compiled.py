@@ -4,6 +4,7 @@ Under a state folder the text outlives the process; any change of the code, the 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import duckdb
@@ -13,7 +14,7 @@ import ibis.expr.types as ir
 from features.asof import ANY_DAY
 from features.engine import Engine
 from features.feature import Feature
-from features.kept import code_of, digest, whole
+from features.kept import bounded, code_of, digest, shelf, whole
 from features.query import query_on
 from features.readings import READ_FROM, with_readings
 from features.warehouse import Warehouse
@@ -25,13 +26,15 @@ def query_text(warehouse: Warehouse, spine: ir.Table, features: Mapping[str, Fea
     if warehouse.state is not None:
         for source in READ_FROM.keys() & {feature.source for feature in features.values() if feature.name not in blind}:
             with_readings(warehouse, source)  # the text speaks of what they are in this session
-        kept = warehouse.state / "queries" / f"{_key(warehouse, features, blind)}.sql"
-        if kept.exists():
+        written_by = (code_of(), ibis.__version__, duckdb.__version__)
+        kept = shelf(warehouse.state / "queries", *written_by) / f"{_key(warehouse, features, blind)}.sql"
+        with suppress(FileNotFoundError):
             return kept.read_text(encoding="utf-8")
     text = _compiled(warehouse.engine, partial(query_on, warehouse, spine, features, blind, ANY_DAY))
     if kept is not None:
         with whole(kept) as aside:
             aside.write_text(text, encoding="utf-8")
+        bounded(kept.parent, "sql")
     return text
 
 
@@ -57,5 +60,4 @@ def _compiled(engine: Engine, query: Callable[..., ir.Table]) -> str:
 def _key(warehouse: Warehouse, features: Mapping[str, Feature], blind: frozenset[str]) -> str:
     rows = [(one.name, one.source, str(one.measure), one.unit, one.empty) for one in features.values()]
     tables = [(name, str(table.schema())) for name, table in warehouse.tables.items()]
-    written_by = (code_of(), ibis.__version__, duckdb.__version__)
-    return digest(written_by, warehouse.engine.dialect, rows, sorted(blind), tables)[:24]
+    return digest(warehouse.engine.dialect, rows, sorted(blind), tables)[:24]

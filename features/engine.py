@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -34,6 +35,9 @@ CELLS_PER_MEGABYTE = 15_000
 
 OWN = "tenure_"
 """How the names of what is made in a session begin, so that they are not those of a company's own tables."""
+
+_MONEY = dt.Decimal(19, 4)
+"""What ibis takes PostgreSQL's `money` for; it becomes no other number at once."""
 
 _BYTEWISE = ' COLLATE "C"'
 
@@ -88,10 +92,13 @@ class Engine:
         return self._made(make)
 
     def spelt(self, rows: ir.Table) -> ir.Table:
-        """The rows with texts that are texts: PostgreSQL's own kinds of word, an ENUM, are read as one and are none."""
+        """The rows with texts that are texts and numbers that are numbers: PostgreSQL's own kinds, an ENUM and `money`,
+        are read as one and are none."""
         if self.dialect != "postgres":
             return rows
-        return rows.mutate(**{name: rows[name].concat("") for name, kind in rows.schema().items() if kind.is_string()})
+        texts = {name: rows[name].concat("") for name, kind in rows.schema().items() if kind.is_string()}
+        sums = {name: rows[name].cast("decimal(38, 4)") for name, kind in rows.schema().items() if kind == _MONEY}
+        return rows.mutate(**texts, **sums)
 
     def bytewise(self, rows: ir.Table) -> ir.Table:
         """The rows with text that compares byte by byte: which plan is the largest is alike on every engine.

@@ -1,7 +1,7 @@
 """What a location holds, by source and before any check: relations as handed over, mapped where a mapping says how."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,15 @@ import ibis
 import ibis.expr.types as ir
 
 from features.engine import SERVED, Engine, EngineError, embedded, first_line, without_password
+from features.handed import fault_in, is_blank, meant, named_twice, our_names
 from features.mapping import MappedSource, read_mapping
 from features.served import served
 from features.source import Kind, Source
 from features.sources import SOURCES
 
 ENDINGS = (".parquet", ".csv")
+MOST_PASSED_OVER = 12
+"""Of more tables than so many that are none of ours only those are told that look as if they were."""
 _ELSEWHERE = re.compile(r"\w+_scan\b|read_\w+|\.(parquet|csv|json)\b|now\(|current_|today\(", re.IGNORECASE)
 """What says that a SELECT reads files of its own, or the clock."""
 
@@ -40,47 +43,92 @@ class Given:
     elsewhere: bool = False
 
 
-def given_at(location: str) -> tuple[Engine, dict[str, Given], float | None]:
-    """The engine of a location, its source tables, and the share of bad rows that its mapping allows.
+@dataclass(frozen=True)
+class Handed:
+    """A location as it was handed over: its engine, its source tables, and the share of bad rows that its mapping
+    allows. `passed_over` are tables and files that are none of ours, a line each, with what was perhaps meant."""
+
+    engine: Engine
+    tables: Mapping[str, Given]
+    bad_share: float | None = None
+    passed_over: tuple[str, ...] = ()
+
+
+def given_at(location: str) -> Handed:
+    """What a location holds.
 
     Raises `WarehouseError`, `MappingError` or what the engine raises.
     """
     try:
         if not (location.endswith(".toml") and Path(location).is_file()):
-            engine, relations = _relations(location)
-            return engine, {name: relations[name] for name in SOURCES if name in relations}, None
+            engine, relations, others = _relations(location)
+            ours = {name: _in_our_names(relations[name], SOURCES[name]) for name in SOURCES if name in relations}
+            return Handed(engine, ours, None, (*_passed_over(relations, ours), *others))
         mapping = read_mapping(Path(location))
         origin = mapping.connection
         if not origin.startswith(SERVED):
             origin = str((Path(location).parent / origin).resolve())
-        engine, relations = _relations(origin)
+        engine, relations, _ = _relations(origin)
     except EngineError as error:
         raise WarehouseError(str(error)) from error
     except (duckdb.Error, ibis.IbisError, OSError) as error:
         raise WarehouseError(f"{without_password(location)} cannot be read: {first_line(error)}") from error
-    mapped = {name: _mapped(engine, location, name, one, relations) for name, one in mapping.source.items()}
-    return engine, mapped, mapping.bad_share
+    mapped = {
+        name: _in_our_names(_mapped(engine, location, name, one, relations), SOURCES[name])
+        for name, one in mapping.source.items()
+    }
+    return Handed(engine, mapped, mapping.bad_share)
 
 
-def _relations(origin: str) -> tuple[Engine, dict[str, Given]]:
-    """The engine and every relation there, by name: of a folder by file stem, of a database its tables and views."""
+def _passed_over(names: Iterable[str], ours: Collection[str]) -> list[str]:
+    """What is none of ours; in a database of many tables only what looks as if it were."""
+    missing = [name for name in SOURCES if name not in ours]
+    told = [(name, meant(name, missing)) for name in names if name not in ours]
+    if len(told) > MOST_PASSED_OVER:
+        told = [(name, table) for name, table in told if table]
+    return [f"{name} (did you mean {table}?)" if table else name for name, table in told]
+
+
+def _in_our_names(given: Given, source: Source) -> Given:
+    """The relation with columns that are ours but for their case, as one database writes them, under our names."""
+    ours = [column.name for column in source.columns]
+    again = [name for name in ours if f"{name}_1" in map(str.lower, given.rows.columns)]
+    for file in given.files.values() if again else ():
+        if file.suffix.lower() == ".csv" and (twice := named_twice(file, again)):
+            raise WarehouseError(f"{file}: expected each column once, found {', '.join(twice)} twice; keep one of them")
+    renamed = our_names(given.rows.columns, ours)
+    return _turned(given, lambda rows: rows.rename(renamed)) if renamed else given
+
+
+def _turned(given: Given, turn: Callable[[ir.Table], ir.Table]) -> Given:
+    """What was given, with its rows turned into others, all of them or those of some files."""
+    only = given.only
+    return replace(given, rows=turn(given.rows), only=None if only is None else lambda some: turn(only(some)))
+
+
+def _relations(origin: str) -> tuple[Engine, dict[str, Given], list[str]]:
+    """The engine and every relation there, by name: of a folder by file stem, of a database its tables and views; and
+    a line on each file of a folder that is no relation, for it is blank or of another form."""
     if origin.startswith(SERVED):
         engine, tables = served(origin)
-        return engine, {name: Given(table, {}) for name, table in tables.items()}
+        return engine, {name: Given(table, {}) for name, table in tables.items()}, []
     path, engine = Path(origin), embedded()
     if path.is_dir():
-        return engine, _in_folder(engine, path)
+        return engine, *_in_folder(engine, path)
     if path.is_file():
-        return engine, _in_database(engine, path)
+        return engine, _in_database(engine, path), []
     raise WarehouseError(
         f"{path} does not exist; expected a folder of Parquet or CSV files named after the source tables, "
         "a DuckDB file, a postgres:// or spark:// address or a mapping file (*.toml)"
     )
 
 
-def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
-    """A relation is one file, or a folder of files alike: `usage.parquet`, `usage/2026-06.parquet`."""
+def _in_folder(engine: Engine, folder: Path) -> tuple[dict[str, Given], list[str]]:
+    """A relation is one file, or a folder of files alike: `usage.parquet`, `usage/2026-06.parquet`; a blank CSV is
+    none."""
     found: dict[str, list[Path]] = {}
+    others: list[Path] = []
+    told: list[str] = []
     for entry in sorted(folder.iterdir()):
         if entry.is_dir():
             inside = sorted(file for file in entry.iterdir() if file.suffix.lower() in ENDINGS)
@@ -93,6 +141,13 @@ def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
             found.setdefault(entry.name, []).extend(inside)
         elif entry.suffix.lower() in ENDINGS:
             found.setdefault(entry.stem.lower() if entry.stem.lower() in SOURCES else entry.stem, []).append(entry)
+        else:
+            others.append(entry)
+    for name, files in found.items():
+        blank = [file for file in files if file.suffix.lower() == ".csv" and is_blank(file)]
+        found[name] = [file for file in files if file not in blank]
+        told += [f"{file.relative_to(folder)}, which is empty" for file in blank]
+    told += [line for line in _passed_over([file.name for file in others], found) if "did you mean" in line]
     given = {}
     mixed = [name for name, files in found.items() if len({(file.parent, file.suffix.lower()) for file in files}) > 1]
     if mixed:
@@ -104,7 +159,7 @@ def _in_folder(engine: Engine, folder: Path) -> dict[str, Given]:
             by_name = {str(file.relative_to(folder)): file for file in files}
             rows = _read_files(engine, name, files)
             given[name] = Given(rows, by_name, partial(_some, engine, name, by_name, rows.schema()))
-    return given
+    return given, told
 
 
 def _some(engine: Engine, name: str, files: Mapping[str, Path], schema: ibis.Schema, wanted: list[str]) -> ir.Table:
@@ -131,7 +186,17 @@ def _read_files(engine: Engine, name: str, files: list[Path]) -> ir.Table:
         )
     except duckdb.Error as error:
         form = files[0].suffix[1:].upper()
-        raise WarehouseError(f"{files[0]} cannot be read as {form}: {first_line(error)}") from error
+        raise WarehouseError(
+            csv_fault(files, error) or f"{files[0]} cannot be read as {form}: {first_line(error)}"
+        ) from error
+
+
+def csv_fault(files: Iterable[Path], error: Exception | None = None) -> str | None:
+    """Which CSV file cannot be read and why; of many only those of which an `error` speaks, if there is one."""
+    for file in files:
+        if file.suffix.lower() == ".csv" and (error is None or str(file) in str(error)) and (fault := fault_in(file)):
+            return f"{file} cannot be read as CSV: {fault}"
+    return None
 
 
 def _in_database(engine: Engine, path: Path) -> dict[str, Given]:
@@ -166,14 +231,9 @@ def _no_float(cell: ir.StringValue) -> ir.BooleanValue:
 
 def with_floats(given: Given, names: list[str]) -> Given:
     """What was given, with some columns of text as numbers."""
-    only = given.only
-    return replace(
-        given, rows=_floats(given.rows, names), only=None if only is None else lambda some: _floats(only(some), names)
-    )
-
-
-def _floats(rows: ir.Table, names: list[str]) -> ir.Table:
-    return rows.mutate(**{name: rows[name].try_cast("float64") for name in names}) if names else rows
+    if not names:
+        return given
+    return _turned(given, lambda rows: rows.mutate(**{name: rows[name].try_cast("float64") for name in names}))
 
 
 def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, relations: Mapping[str, Given]) -> Given:
@@ -193,13 +253,7 @@ def _mapped(engine: Engine, location: str, name: str, mapped: MappedSource, rela
             f"{location}, source.{name}: the connection has no relation `{mapped.relation}`; "
             f"it has {', '.join(relations) or 'none'}"
         )
-    only = given.only
-    return replace(
-        given,
-        rows=_renamed(location, SOURCES[name], mapped, given.rows),
-        only=None if only is None else lambda some: _renamed(location, SOURCES[name], mapped, only(some)),
-        said=said,
-    )
+    return replace(_turned(given, partial(_renamed, location, SOURCES[name], mapped)), said=said)
 
 
 def _renamed(location: str, source: Source, mapped: MappedSource, rows: ir.Table) -> ir.Table:

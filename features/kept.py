@@ -8,6 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 
+MOST_KEPT = 100
+"""So many files of a kind are kept: a head a quarter for 25 years, or of some companies for fewer."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -31,6 +34,25 @@ def shelf(folder: Path, *deciders: object) -> Path:
         if other != own:
             rmtree(other, ignore_errors=True)
     return own
+
+
+def bounded(folder: Path, ending: str) -> None:
+    """Clears all files of an ending but the newest: what is cleared is worked out again where it is asked for.
+
+    2026-11-27: answers that arrive late teach other heads, and each kept all texts once more. Every such file is read
+    whole as soon as it is opened, so that no reader loses one that it is in the middle of.
+    """
+    files = [file for file in folder.glob(f"*.{ending}") if not file.name.startswith(".")]
+    for old in sorted(files, key=_stamp)[:-MOST_KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def _stamp(file: Path) -> float:
+    """When a file was written; long ago if another process has cleared it."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def digest(*parts: object) -> str:

@@ -13,14 +13,12 @@ import ibis.expr.types as ir
 from ibis import _
 
 from features.asof import day_of
+from features.catalogue.adoption import STOPPED
+from features.catalogue.billing import STATED
 from features.feature import Unit, is_known, spoken
 from features.observed import observed_on
 from features.told import told_apart
 from features.warehouse import Warehouse
-
-BEFORE, SINCE, STATED = 112, 28, 180
-"""Days in which a feature was used that has not been since, and in which a stated wish still speaks: the windows of
-`critical_features_stopped` and `renewal_intent_180d`."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,14 @@ def _asked(warehouse: Warehouse, as_of: date) -> Iterator[tuple[str, ir.Table]]:
         yield "pulse_last", _newest(rated, rated.age, rated.instant, rated.said.desc())
     if "signals" in given:
         wish = observed_on("signals", given["signals"], as_of).mutate(said=_.value, age=_.event_age)
-        wish = wish.filter(wish.kind == "renewal_intent", wish.age <= STATED, wish.said.notnull())
+        wish = wish.filter(wish.kind == "renewal_intent", wish.age <= STATED.until, wish.said.notnull())
         yield "renewal_intent_180d", _newest(wish, wish.instant, wish.strength.desc(), wish.said)
     if {"usage", "entitlements"} <= set(given):
         used = observed_on("usage", given["usage"], as_of)
-        used = used.filter(used.feature.notnull(), used.event_age <= BEFORE)
+        used = used.filter(used.feature.notnull(), used.event_age <= STOPPED.until)
         last = used.group_by("account_id", "feature").agg(age=used.event_age.min())
         last = told_apart(warehouse, "usage", last, frozenset({"critical"}), as_of)
-        stopped = last.filter(last.critical, last.age > SINCE)
+        stopped = last.filter(last.critical, last.age > STOPPED.after)
         yield "critical_features_stopped", stopped.mutate(said=stopped.feature, author=ibis.null("string"))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from features.head import Head, fit
-from features.kept import code_of, digest, shelf, whole
+from features.kept import bounded, code_of, digest, shelf, whole
 from features.sentiment import Reading, read_all
 from features.sources import SOURCES
 from features.warehouse import Warehouse
@@ -74,18 +74,6 @@ def heads_of(warehouse: Warehouse) -> dict[int, Head]:
     return {int(quarter): Head.from_text(head) for quarter, head in zip(kept["quarter"], kept["head"], strict=True)}
 
 
-def write_heads(warehouse: Warehouse, folder: Path) -> list[Path]:
-    """Writes each head as `<folder>/head-<year>-q<quarter>.json`, whole or not at all; the files in their order."""
-    files = []
-    for quarter, head in heads_of(warehouse).items():
-        year, number = divmod(quarter - 1, 4)
-        file = folder / f"head-{year}-q{number + 1}.json"
-        with whole(file) as aside:
-            aside.write_text(head.to_text(), encoding="utf-8")
-        files.append(file)
-    return files
-
-
 def _known(table: ir.Table, source: str) -> ir.Value:
     """When a text became known: with its row, or when it was learnt where that was later."""
     learnt_at = SOURCES[source].column(READ_FROM[source]).learnt_at
@@ -119,6 +107,7 @@ def _read_by(head: Head | None, texts: "pd.Series[str]", state: Path | None) -> 
         known = read if known is None else pd.concat([known, read])
         with whole(kept) as aside:
             known.to_parquet(aside)
+        bounded(kept.parent, "parquet")
     return known.reindex(texts.to_numpy()).set_axis(texts.index, axis=0)
 
 
@@ -143,6 +132,7 @@ def _taught_by(scored: pd.DataFrame, state: Path | None) -> Head | None:
     if head is not None:
         with whole(kept) as aside:
             aside.write_text(head.to_text(), encoding="utf-8")
+        bounded(kept.parent, "json")
     return head
 
 

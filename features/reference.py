@@ -53,6 +53,7 @@ def sources_page() -> str:
         "it (missing: the same). A row is seen on `as_of` only if `known_at < as_of`; a value that is *learnt at*",
         "another date is null until that date has passed. Timestamps are UTC, a bare date is its midnight, and money",
         "is in one currency. An id is text or an integer; where empty cells made integers floats, 17.0 is read as 17.",
+        "Columns may be named in capitals or with blanks; an empty cell, NULL, N/A and \\N say nothing. CSV is UTF-8.",
     ]
     for source in SOURCES.values():
         star = " *(required)*" if source.required else ""

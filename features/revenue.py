@@ -28,13 +28,12 @@ def terms(warehouse: Warehouse, as_of: date) -> ir.Table:
 
 def with_end(observed: ir.Table) -> ir.Table:
     """Observed terms and their `end_age`."""
-    renews = observed.auto_renew.fill_null(False)
-    return observed.mutate(
-        end_age=ibis.cases(
-            (observed.ended_age.notnull(), observed.ended_age),
-            (~renews, observed.ends_age),
-        )
-    )
+    return observed.mutate(end_age=stop_of(observed.ended_age, observed.ends_age, observed.auto_renew))
+
+
+def stop_of(ended: ir.Value, ends: ir.Value, renews: ir.BooleanValue) -> ir.Value:
+    """When a term stops paying: at its actual stop, else at its agreed end unless it renews by itself; null: never."""
+    return ibis.cases((ended.notnull(), ended), (~renews.fill_null(False), ends))
 
 
 def paid_on(term: Rows, age: Any) -> Rows:
@@ -84,10 +83,10 @@ def _agreed(term: Rows) -> Rows:
     )
 
 
-def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
+def stops(observed: ir.Table) -> ir.Table:
     """Every churn known in observed terms: (`account_id`, `churned_age`, `agreed_age`).
 
-    An account churns on the first day of a pause in payment longer than `grace_days`; a term already signed for
+    An account churns on the first day of a pause in payment longer than `GRACE_DAYS`; a term already signed for
     later ends the pause on its first day. Terms that never paid, or ended on their first day, do not count.
     `agreed_age` is the agreed end that it belongs to (`_agreed`); the same where there is none.
     """
@@ -101,7 +100,7 @@ def stops(observed: ir.Table, grace_days: int = GRACE_DAYS) -> ir.Table:
         other,
         [
             ends.account_id == other.other_id,
-            other.starts >= ends.churned_age - grace_days,
+            other.starts >= ends.churned_age - GRACE_DAYS,
             other.ends.isnull() | (other.ends < ends.churned_age),
         ],
         how="semi",

@@ -42,7 +42,7 @@ SETTLED_SECONDS = 2
 _WHOLE = ""
 """The part of all rows of a table that is read as one."""
 
-_CODE = ("check.py", "cast.py", "engine.py", "source.py", "sources.py", "given.py", "store.py")
+_CODE = ("check.py", "cast.py", "engine.py", "source.py", "sources.py", "given.py", "handed.py", "store.py")
 """What decides how a row is read; another version of it reads all rows again."""
 
 

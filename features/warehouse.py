@@ -5,7 +5,7 @@ bad value that was learnt later than its row, and the row goes on without it. A 
 fine: the features that need it are unknown, and the audit says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -17,7 +17,7 @@ import pandas as pd
 
 from features.check import Loaded, counted, found_in, good_rows, judged, quarantined
 from features.engine import Engine, EngineError, first_line, without_password
-from features.given import Given, WarehouseError, float_ids, given_at, with_floats
+from features.given import Given, WarehouseError, csv_fault, float_ids, given_at, with_floats
 from features.source import Source
 from features.sources import SOURCES
 from features.store import Store
@@ -27,6 +27,14 @@ __all__ = ["Warehouse", "WarehouseError", "open_warehouse"]
 BAD_SHARE = 0.10
 """The share of a table's rows that may be bad before the load fails, unless configured."""
 
+CURES = {
+    "not a date": "write dates as 2026-10-01 or 2026-10-01T09:30:00Z, and nothing where there is none",
+    "not a number": "write numbers with a point and no separator or unit, such as 54756.71",
+    "not a yes or no": "write yes or no, true or false, or 1 or 0",
+    "not one of": "translate the words by `values` in a mapping",
+}
+"""What to do about a rule that many rows break, by how the rule begins."""
+
 QUARANTINE_COLUMNS = ("table", "key", "column", "rule", "value")
 
 
@@ -35,7 +43,7 @@ class Warehouse:
     """Checked source tables on one engine. `blind` sources were not given or hold no rows.
 
     `state` is the folder, if any, where what was worked out is kept for the next run; `notes` is what a user must be
-    told of it, a line each.
+    told of it, a line each. `passed_over` are tables and files beside these that are none of ours.
     """
 
     location: str
@@ -46,6 +54,7 @@ class Warehouse:
     state: Path | None = None
     notes: tuple[str, ...] = ()
     readings: dict[str, ir.Table] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
 
     @property
     def blind(self) -> tuple[str, ...]:
@@ -92,26 +101,28 @@ def open_warehouse(
     embedded engine is kept there, and only what has changed since is read again. Raises `WarehouseError` or
     `MappingError`.
     """
-    engine, given, allowed = given_at(location)
+    handed = given_at(location)
+    engine, given = handed.engine, handed.tables
     location = without_password(location)
-    limit = next(share for share in (bad_share, allowed, BAD_SHARE) if share is not None)
+    limit = next(share for share in (bad_share, handed.bad_share, BAD_SHARE) if share is not None)
     try:
-        _require(location, given)
+        _require(location, given, handed.passed_over)
         if state is None or engine.dialect != "duckdb":
-            return _load(engine, location, given, loaded_on, limit)
+            return replace(_load(engine, location, given, loaded_on, limit), passed_over=handed.passed_over)
         store = Store(
             engine, state / f"{sha256(str(Path(location).resolve()).encode()).hexdigest()[:16]}.duckdb", loaded_on
         )
         with store.written() as notes:
             notes += store.vanished(given)
             loaded = _load(engine, location, given, loaded_on, limit, store)
-            return replace(loaded, state=state, notes=tuple(notes))
+            return replace(loaded, state=state, notes=tuple(notes), passed_over=handed.passed_over)
     except WarehouseError:
         engine.close()
         raise
     except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         engine.close()
-        raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error
+        files = [file for one in given.values() for file in one.files.values()]
+        raise WarehouseError(csv_fault(files, error) or f"{location} cannot be read: {first_line(error)}") from error
 
 
 def _load(
@@ -164,31 +175,38 @@ def _refuse(location: str, source: Source, found: Loaded, bad: pd.DataFrame, bad
             else f"{column}: {rule} ({n} rows)"
             for (column, rule), (n, first) in zip(worst.index[:3], worst.head(3).to_numpy(), strict=True)
         )
+        cures = [
+            cure for rule, cure in CURES.items() if any(worst.index.get_level_values("rule")[:3].str.startswith(rule))
+        ]
         raise WarehouseError(
             f"{location}: {found.bad} of {found.rows} rows of {source.name} are bad, more than the "
-            f"{bad_share:.0%} allowed (bad_share): {listed}"
+            f"{bad_share:.0%} allowed (bad_share): {'; '.join([listed, *cures])}"
         )
     if found.first is None and source.required:
         raise WarehouseError(f"{location}: no row of {source.name} is good; expected at least one")
 
 
-def _require(location: str, given: Mapping[str, Given]) -> None:
+def _require(location: str, given: Mapping[str, Given], passed_over: Sequence[str]) -> None:
     """Raises `WarehouseError` where a required table or column is not given."""
     missing = [name for name, source in SOURCES.items() if source.required and name not in given]
     if missing:
+        others = f"; not read: {', '.join(passed_over)}" if passed_over else ""
         raise WarehouseError(
             f"{location} has no table {', '.join(missing)}; accounts and subscriptions are required, "
-            f"found {', '.join(sorted(given)) or 'none of the source tables'}"
+            f"found {', '.join(sorted(given)) or 'none of the source tables'}{others}"
         )
-    faults = [
-        f"{name}.{column.name}"
-        for name, source in SOURCES.items()
-        if name in given
-        for column in source.columns
-        if column.required and column.name not in given[name].rows.columns
-    ]
+    faults = {
+        name: lacking
+        for name, one in given.items()
+        if (lacking := [own.name for own in SOURCES[name].columns if own.required and own.name not in one.rows.columns])
+    }
     if faults:
+        if fault := csv_fault(file for name in faults for file in given[name].files.values()):
+            raise WarehouseError(fault)
+        listed = [f"{name}.{column}" for name, lacking in faults.items() for column in lacking]
+        first = next(iter(faults))
         raise WarehouseError(
-            f"{location} lacks the required column{'s' if len(faults) > 1 else ''} {', '.join(faults)}; "
+            f"{location} lacks the required column{'s' if len(listed) > 1 else ''} {', '.join(listed)}; "
+            f"{first} has {', '.join(given[first].rows.columns)}; "
             "add them to the export, or map them in a mapping file"
         )

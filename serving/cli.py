@@ -167,22 +167,22 @@ def train(
 ) -> None:
     """Backtest, fit and calibrate models, and register them as challengers; refuse where there is not enough to say."""
     from serving.words import trained_document, trained_lines
-    from training.audit import contradictions_in
-    from training.audit import refusals as refusals_of
+    from training.audit import contradictions_in, refusals
     from training.interventions import HOWS
     from training.outcomes import OUTCOMES, outcome_named
-    from training.train import TrainingRun
+    from training.train import TrainingRun, check_stores
     from training.train import train as run_training
 
     chosen = tuple(outcome_named(name).name for name in outcome) if outcome else tuple(OUTCOMES)
     if interventions not in HOWS:
         wrong_use(f"--interventions {interventions} is not known; expected one of {', '.join(HOWS)}")
+    check_stores(home, trials, study)
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(until, opened) if until else day_after_last(opened)
-        refusals = [] if despite_audit else refusals_of(contradictions_in(opened, day))
-        if refusals:
-            told = "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(refusals)
-            say(as_json, {"refused": refusals}, told)
+        against = [] if despite_audit else refusals(contradictions_in(opened, day))
+        if against:
+            told = "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(against)
+            say(as_json, {"refused": against}, told)
             raise typer.Exit(1)
         run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks, minutes, study, interventions)
         trained = run_training(opened, run, home, progress)

@@ -50,7 +50,7 @@ class Approval:
 class Playbook:
     """What to do about a reason. No `outcomes`: started by hand only. No `motions`, `stages`, `value_tiers`: any.
 
-    An `after_value` playbook sells: it waits until value is realised and churn risk is not high. One with
+    One of which the outcome is expansion sells: it waits until value is realised and churn risk is not high. One with
     `renewal_within_days` is about a renewal: it is for accounts whose term ends within so many days, and not before
     `renewal_from_days`. Of the catalogue's rows that it `needs`, one must be known and above 0; of those in `unless`
     none may be: a missing plan is not asked for where there is one.
@@ -78,7 +78,6 @@ class Playbook:
     renewal_from_days: Annotated[int, Field(gt=0, strict=True)] = 1
     needs: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
-    after_value: Flag = False
     approval: Approval | None = None
     rhythm: Text | None = None
     after: Text | None = None
@@ -219,9 +218,6 @@ def _broken_rules(block: Mapping[str, object]) -> list[str]:
         "reasons: needed where there are outcomes, and only there": bool(outcomes) != bool(reasons),
         "renewal_from_days: says nothing without `renewal_within_days`": (
             "renewal_from_days" in block and "renewal_within_days" not in block
-        ),
-        'after_value: for `outcomes = ["expansion"]`, and needed there; growth follows value': (
-            (block.get("after_value") is True) != (outcomes == ["expansion"])
         ),
         "rhythm, after: a war room (P07) needs both, or it never ends": (
             block.get("code") == "P07" and not (block.get("rhythm") and block.get("after"))

@@ -62,6 +62,8 @@ def _table_lines(found: Audit) -> list[str]:
     )
     if found.blind_tables:
         lines.append(f"  not given, so these signals are blind: {', '.join(found.blind_tables)}")
+    if found.passed_over:
+        lines.append(f"  not read, for no table is called so: {', '.join(found.passed_over)}")
     return lines
 
 

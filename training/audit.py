@@ -34,7 +34,8 @@ class Audit:
     """What an audit found. `unusable` lists why a training would refuse; empty if it would not.
 
     `outcomes` counts the rows to which each came, of all `rows` that a training would learn from; `accounts` the
-    accounts that these are of. `history`: what seems to be missing of it.
+    accounts that these are of. `history`: what seems to be missing of it. `passed_over`: tables and files that nothing
+    reads, for none of ours is called so.
     """
 
     as_of: date
@@ -50,6 +51,7 @@ class Audit:
     rows: int
     unusable: tuple[str, ...]
     history: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Plain types for JSON."""
@@ -108,6 +110,7 @@ def audit(
         rows=0 if known is None else len(known),
         unusable=tuple(unusable),
         history=_history(warehouse, known, until),
+        passed_over=warehouse.passed_over,
     )
 
 

@@ -6,16 +6,16 @@ import ibis
 import ibis.expr.types as ir
 
 from features.asof import day_literal
-from features.revenue import GRACE_DAYS
+from features.revenue import GRACE_DAYS, stop_of
 
 
 def end_of(terms: ir.Table) -> ir.Value:
-    """When a term stops paying (SOURCES); null: never."""
+    """When a term stops paying; a column that was not given says nothing."""
     never = ibis.null("timestamp")
     ended = terms.ended_on if "ended_on" in terms.columns else never
     ends = terms.ends_on if "ends_on" in terms.columns else never
-    renews = terms.auto_renew.fill_null(False) if "auto_renew" in terms.columns else ibis.literal(False)
-    return ibis.cases((ended.notnull(), ended), (~renews, ends))
+    renews = terms.auto_renew if "auto_renew" in terms.columns else ibis.literal(False)
+    return stop_of(ended, ends, renews)
 
 
 def notice_against(terms: ir.Table, as_of: date) -> ir.Table:

@@ -74,13 +74,18 @@ class Trained:
     notes: tuple[str, ...] = ()
 
 
+def check_stores(home: Path, trials: int, study: str | None) -> None:
+    """Checks, before any long work, that what a run writes into answers; `RegistryError` or `StudyError` if not."""
+    check_home(home)
+    if trials:
+        check_study(study or study_under(home))
+
+
 def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress | None = None) -> list[Trained]:
     """Trains every outcome of the run on one dataset and registers the models; see `Trained` for what came of it."""
     chosen = [outcome_named(name).name for name in run.outcomes]
     run = replace(run, until=told_until(warehouse, run.until))
-    check_home(home)
-    if run.trials:
-        check_study(run.study or study_under(home))
+    check_stores(home, run.trials, run.study)
     share = 1 / (len(chosen) + 1)
     try:
         data = dataset(warehouse, run.horizon_days, run.until, progress=_within(progress, 0, share))

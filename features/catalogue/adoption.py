@@ -27,6 +27,8 @@ _INTEGRATION = (
 )
 
 _NAMES = named(_.feature, last(28), NAMED) > -1
+STOPPED = between(28, 112)
+"""A feature stopped that was used in this window, and not since."""
 """Whether it is known which features were used."""
 
 _WITH_A_SEASON = 448 + 90
@@ -136,7 +138,9 @@ FEATURES = (
         measure=only_if(
             _NAMES,
             either(
-                distinct(_.feature, last(112), where=_.critical) - distinct(_.feature, last(28), where=_.critical), 0
+                distinct(_.feature, last(STOPPED.until), where=_.critical)
+                - distinct(_.feature, last(STOPPED.after), where=_.critical),
+                0,
             ),
         ),
         label="Value-bearing features no longer used",

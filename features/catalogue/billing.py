@@ -5,6 +5,8 @@ from ibis import _
 from features.feature import Feature, Healthy, Reason, Unit
 from features.measure import count, either, largest, last, latest, of, total
 
+STATED = last(180)
+"""So long a stated wish speaks."""
 _OVERAGE = _.kind == "overage"
 _UNPAID = _.paid_age.isnull() & (_.kind.isnull() | (_.kind != "credit"))
 
@@ -114,7 +116,7 @@ FEATURES = (
     Feature(
         name="renewal_intent_180d",
         source="signals",
-        measure=latest(_.strength, where=(_.kind == "renewal_intent") & (_.event_age <= 180)),
+        measure=latest(_.strength, where=(_.kind == "renewal_intent") & (_.event_age <= STATED.until)),
         label="Last stated wish to renew, 0 to 100\N{NO-BREAK SPACE}%, of the last 180 days",
         words="The last stated wish to renew was {renewal_intent_180d}",
         unit=Unit.PERCENT,

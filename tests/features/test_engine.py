@@ -240,6 +240,20 @@ def test_a_database_s_own_words_views_and_schemas_are_read_or_refused_by_name(tm
 
 
 @pytest.mark.slow
+def test_a_database_s_money_is_read_as_a_number(tmp_path: Path, postgres: str) -> None:
+    told = "invoice_id | account_id | event_at | amount\n i | a | -9d | 1234.5\n j | a | -8d | -20"
+    location = load_postgres(another_database(postgres, "money"), written(world(invoices=told), tmp_path))
+    with inside(location) as control:
+        for name, column in (("invoices", "amount"), ("subscriptions", "arr")):
+            control.execute(f"ALTER TABLE {name} ALTER {column} TYPE money USING {column}::text::money")
+    warehouse = open_warehouse(location, loaded_on=AS_OF)
+    assert sorted(warehouse.engine.frame(warehouse.tables["invoices"])["amount"]) == [-20, 1234.5]
+    assert warehouse.engine.frame(warehouse.tables["subscriptions"])["arr"].tolist() == [1200]
+    assert warehouse.quarantine.empty
+    warehouse.close()
+
+
+@pytest.mark.slow
 def test_a_connection_that_is_cut_is_made_again(company: Path, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features.engine, "RETRIES", (0.1, 0.1))
     warehouse = open_warehouse(load_postgres(postgres, company), loaded_on=LOADED_ON)

@@ -9,7 +9,7 @@ import pytest
 
 from features.catalogue import CATALOGUE
 from features.head import Head, fit
-from features.readings import heads_of, readings_schema, with_readings, write_heads
+from features.readings import heads_of, readings_schema, with_readings
 from features.sentiment import INTENTS, read, read_all
 from features.snapshot import snapshot
 from features.warehouse import Warehouse, open_warehouse
@@ -243,18 +243,6 @@ def test_intents_are_the_lexicon_s_whoever_reads(tmp_path: Path) -> None:
     assert not row["text_renew"]
 
 
-def test_heads_are_written_whole(tmp_path: Path) -> None:
-    warehouse = opened(company(answers(WINTER), SPRING, SUMMER), tmp_path / "world")
-    folder = tmp_path / "kept" / "heads"
-    files = write_heads(warehouse, folder)
-    assert write_heads(warehouse, folder) == files
-    assert [file.name for file in files] == ["head-2026-q2.json", "head-2026-q3.json"]
-    assert sorted(folder.iterdir()) == files
-    assert [Head.from_text(file.read_text(encoding="utf-8")) for file in files] == list(heads_of(warehouse).values())
-
-
 def test_the_last_quarter_of_a_year_is_of_that_year(tmp_path: Path) -> None:
     warehouse = opened(company(answers("2025-08-10"), "2025-12-31 23:59", "2026-01-01"), tmp_path)
-    names = [file.name for file in write_heads(warehouse, tmp_path / "heads")]
-    assert names == ["head-2025-q4.json", "head-2026-q1.json"]
     assert list(heads_of(warehouse)) == [FIRST - 1, FIRST]

@@ -383,6 +383,13 @@ def test_a_tracking_server_that_does_not_answer_is_one_message(
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free.getsockname()[1]}")
     refused(run("promote", "churn", "--home", tmp_path), 2, "does not answer")
+    refused(run("train", tmp_path / "nowhere", "--home", tmp_path), 2, "does not answer")
+
+
+def test_a_study_that_cannot_be_worked_on_is_told_before_any_table_is_read(run: Run, tmp_path: Path) -> None:
+    study = f"sqlite:///{tmp_path}/none/study.db"
+    ended = run("train", tmp_path / "nowhere", "--trials", 1, "--study", study, "--home", tmp_path)
+    refused(ended, 2, "cannot be worked on")
 
 
 def test_a_port_in_use_is_told_before_anything_starts(run: Run, tmp_path: Path) -> None:

@@ -168,9 +168,7 @@ def test_nothing_is_urgent_for_a_low_tier() -> None:
 
 
 def test_an_offer_answers_expansion_alone() -> None:
-    offers = [row for row in load_playbooks() if row.after_value]
-    assert [row.code for row in offers] == ["P14", "P15"]
-    assert all(row.outcomes == ("expansion",) for row in offers)
+    assert [row.code for row in load_playbooks() if row.outcomes == ("expansion",)] == ["P14", "P15"]
 
 
 def test_money_is_given_away_by_people_under_a_limit() -> None:
@@ -205,7 +203,7 @@ def test_every_fault_is_told_at_once(written: Path) -> None:
     )
     second = WHOLE.replace('outcomes = ["churn"]', 'outcomes = ["expansion"]')
     third = WHOLE.replace('"call"', '"sell"').replace('outcomes = ["churn"]', "outcomes = []") + (
-        'approval = { by = "CFO", limit_percent = { high = 120 }, above = "CEO", why = "x" }\nafter_value = true\n'
+        'approval = { by = "CFO", limit_percent = { high = 120 }, above = "CEO", why = "x" }\n'
     ).replace("requires_human = true", "requires_human = false")
     told = refusal(written, f"motto = 'go'\n{faulty}{second}{third}")
     for fault in (
@@ -220,8 +218,6 @@ def test_every_fault_is_told_at_once(written: Path) -> None:
         "playbook call: due_days: ",
         "playbook call: title: ",
         "playbook call: steps 2: ",
-        "playbook call: after_value: ",
-        "playbook sell: after_value: ",
         "playbook sell: reasons: needed where there are outcomes",
         "playbook sell: approval.limit_percent: expected a limit for each",
         "playbook sell: approval limit_percent high: ",
