@@ -111,7 +111,8 @@ def open_warehouse(
         raise
     except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         engine.close()
-        raise WarehouseError(f"{location} cannot be read: {first_line(error)}") from error
+        kept = "" if state is None else f", or what was checked of it cannot be kept under {state}"
+        raise WarehouseError(f"{location} cannot be read{kept}: {first_line(error)}") from error
 
 
 def _load(
