@@ -122,7 +122,9 @@ def open_warehouse(
     except (*engine.faults, EngineError, ibis.IbisError, OSError) as error:
         engine.close()
         files = [file for one in given.values() for file in one.files.values()]
-        raise WarehouseError(csv_fault(files, error) or f"{location} cannot be read: {first_line(error)}") from error
+        kept = "" if state is None else f", or what was checked of it cannot be kept under {state}"
+        told = csv_fault(files, error) or f"{location} cannot be read{kept}: {first_line(error)}"
+        raise WarehouseError(told) from error
 
 
 def _load(

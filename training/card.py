@@ -96,10 +96,11 @@ def card_markdown(
         "**The gate is open.**" if not refused else "**Refused:** " + "; ".join(map(plain, refused)) + ".",
         *(line for note in notes for line in ("", note)),
         "",
-        f"Judged on {ours.rows:,} rows it had not seen, all later than what it had learnt from ({len(result.folds)} "
-        f"periods, {result.folds[0].test[0]} to {result.folds[-1].test[-1]}): it promised {ours.expected:.0f} "
-        f"outcomes, {ours.outcomes} came, to {ours.accounts} accounts; an account counts on every date asked. "
-        f"Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of these rows that it ranked highest.",
+        f"Judged on {ours.rows:,} rows of {len(result.folds)} periods, {result.folds[0].test[0]} to "
+        f"{result.folds[-1].test[-1]}, by models made alike that knew no outcome of theirs: promised "
+        f"{ours.expected:.0f} outcomes, {ours.outcomes} came, to {ours.accounts} accounts; an account counts on every "
+        f"date asked. Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of these rows ranked highest. "
+        "What serves learnt from these rows too.",
         *_contender_lines(result),
         *_period_lines(result),
         *_ahead_lines(result),
@@ -157,7 +158,7 @@ def _contender_lines(result: Backtest) -> list[str]:
         lines.append(f"| {label} | {' | '.join(cells)} |")
     for label, name, form in (
         ("calibration slope (1 is perfect)", "slope", ".2f"),
-        ("calibration intercept (0 is perfect)", "intercept", "+.2f"),
+        ("calibration intercept at that slope (0 is perfect)", "intercept", "+.2f"),
         ("calibration error", "ece", ".4f"),
     ):
         cells = [format(getattr(result.metrics[who], name), form) for who in contenders]
@@ -231,7 +232,7 @@ def _ahead_lines(result: Backtest) -> list[str]:
     for name, found in result.ahead.items():
         ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
         covered = result.covered.get(name)
-        held = "none" if name == LOST_AT_RENEWAL else "not known"
+        held = "has no interval" if name == LOST_AT_RENEWAL else "not known"
         held = f"{covered.held} of {covered.of} groups" if covered and covered.of else held
         lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} | {held} |")
     return lines
@@ -279,6 +280,8 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     difference, low, high = result.segments
     gained = f"log loss lowered by {difference:+.4f} ({low:+.4f} to {high:+.4f})"
     added = ", ".join(f"{plain(name)} {value:+.2f}" for name, value in sorted(model.line.segments.items()))
+    few = f"before no later test period the outcome had come to {MIN_SEGMENT_OUTCOMES} accounts of one"
+    shared = f"what earlier periods said of a segment did not help in later ones ({gained})"
     judged = (
         "Each period judged by the calibration of earlier ones alone, the number that came lay in the interval itself "
         f"in {own.alone} of {own.of} groups of alike probability, and in {own.held} of {own.of} with the chance of the "
@@ -295,8 +298,7 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
         "",
         f"What a segment adds to the log-odds: {added} ({gained})."
         if added
-        else "All segments share one calibration: what earlier periods said of a segment did not help in later ones "
-        f"({gained}), or the outcome came to fewer than {MIN_SEGMENT_OUTCOMES} accounts of each.",
+        else f"All segments share one calibration: {shared if any(result.segments) else few}.",
     ]
 
 

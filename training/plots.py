@@ -65,6 +65,7 @@ def _calibration(axes: "Axes", result: Backtest) -> None:
         axes.plot([said for said, _, _ in found], [was for _, was, _ in found], "o-", color=colour, label=name, ms=4)
     top = max(axes.get_xlim()[1], axes.get_ylim()[1])
     axes.plot([0, top], [0, top], color=MUTED, lw=0.8, ls="--")
+    axes.locator_params(axis="x", nbins=5)  # more labels run into one another
     axes.set(xlabel="probability said", ylabel="frequency seen", title=CAPTIONS["calibration.svg"])
     axes.legend(frameon=False)
 
@@ -122,7 +123,7 @@ def _beeswarm(data: Dataset, model: Model, most: int = 500, shown: int = 16) -> 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # of a column that stays grey
         axes = shap.plots.beeswarm(explanation, max_display=shown, ax=figure.add_subplot(), show=False, plot_size=None)
-    axes.set_xlabel("share in log-odds")
+    axes.set(xlabel="share in log-odds", title=CAPTIONS["features.svg"])
     out = io.BytesIO()
     figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
     return out.getvalue()

@@ -7,7 +7,7 @@ serving process needs no MLflow. Pointers are written aside, then renamed; one l
 import fcntl
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,32 +49,43 @@ class PromotionRefused(Exception):
 
 
 def check_home(home: Path) -> None:
-    """Makes `home` and checks that the tracking store answers, before any long work; `RegistryError` if not."""
-    home.mkdir(parents=True, exist_ok=True)
-    _client(home)
+    """Makes `home` and checks that the tracking store answers, before any long work; `RegistryError` if not. One after
+    another, as `register`: workers that begin, or end, together would make the same tables and models at once."""
+    with _lock(home):
+        _client(home)
 
 
 def register(home: Path, record: Record) -> Registered:
     """Tracks the run, registers its model and names it challenger unless anything speaks against it.
 
-    If the tracking store fails on the way, the model and its card are kept under `home/unregistered`, and
-    `RegistryError` says where.
+    If the tracking store fails on the way, the model and its card are kept elsewhere, and `RegistryError` says where.
     """
     failed: tuple[type[Exception], ...] = (*failure(), OSError)
     try:
-        return tracked(opened(home), record)
+        with _lock(home):
+            return tracked(opened(home), record)
     except failed as error:
-        folder = home / "unregistered" / f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            if folder.exists():
-                folder.rename(Path(scratch, "earlier"))
-            written(record, Path(scratch, "model")).rename(folder)
         raise RegistryError(
             f"the tracking store {address(home)} failed while the run was being registered: "
-            f"{str(error).splitlines()[0]}; nothing is lost: the model and its card are in {folder}. Mend the store "
-            "and train again: the same tables and seed give the same model"
+            f"{str(error).splitlines()[0]}; {_kept(home, record)}. Mend the store and train again: the same tables and "
+            "seed give the same model"
         ) from error
+
+
+def _kept(home: Path, record: Record) -> str:
+    """Keeps a model that could not be registered, and says where: under `home/unregistered`, or, for store and home
+    often share the disk that is full, among the machine's temporary files."""
+    name = f"{record.model.outcome}-{record.model.until}-{record.params.get('seed', 0)}"
+    for own in (home / "unregistered", None):
+        with suppress(OSError):
+            place = own or Path(tempfile.mkdtemp(prefix="tenure-unregistered-"))
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=place) as scratch:
+                made = written(record, Path(scratch, "model"))
+                if (place / name).exists():
+                    (place / name).rename(Path(scratch, "earlier"))
+                return f"nothing is lost: the model and its card are in {made.rename(place / name)}"
+    return "there is no room to keep the model either"
 
 
 def promote(

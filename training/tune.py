@@ -5,6 +5,7 @@ Without a search the number of trees alone is looked for, in the oldest past, wh
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -37,7 +38,7 @@ MORE_TREES = (1.5, 2.25, 3.375)
 ASIDE = ("seed", "num_threads")
 """The parameters that no search moves."""
 PLACE, WORKER = "place", "worker"
-"""What a trial says of itself: where it stands in the order of draws, and the machine and process that works on it."""
+"""What a trial says of itself: where it stands in the order of draws, and who works on it (`_worker`)."""
 TRIES = 10
 """How often a study is opened that another worker is making at that moment."""
 
@@ -188,7 +189,7 @@ def _searched(data: Dataset, outcome: str, search: Search, progress: Progress | 
     study = _opened(data, outcome, search)
 
     def loss(trial: optuna.Trial) -> float:
-        trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        trial.set_user_attr(WORKER, _worker())
         if PLACE not in trial.user_attrs:
             trial.set_user_attr(PLACE, _place(study, trial.number))
         study.sampler = optuna.samplers.TPESampler(seed=seed + trial.user_attrs[PLACE])
@@ -262,23 +263,28 @@ def _ended(study: "Study") -> "list[FrozenTrial]":
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
+def _worker() -> str:
+    """The machine, process and thread that asks."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
+
+
 def _let_go(study: "Study") -> None:
-    """Trials whose worker was killed have failed. A worker on another machine cannot be asked: it is at work."""
+    """Trials whose worker was killed have failed. A worker on another machine cannot be asked: it is at work. Whoever
+    asks is at none: in a container that is started again the process has the number of the one that was killed."""
     import optuna
 
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
-        if host == socket.gethostname() and not _runs(int(process)):
+        worker = str(trial.user_attrs.get(WORKER, ""))
+        host, process, *_ = *worker.split(":"), ""
+        if worker == _worker() or (host == socket.gethostname() and not _runs(int(process))):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
 
 
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True
 
 

@@ -27,9 +27,10 @@ _INTEGRATION = (
 )
 
 _NAMES = named(_.feature, last(28), NAMED) > -1
+"""Whether it is known which features were used."""
+
 STOPPED = between(28, 112)
 """A feature stopped that was used in this window, and not since."""
-"""Whether it is known which features were used."""
 
 _WITH_A_SEASON = 448 + 90
 """Paid days from which on the weeks a year ago speak of a season, not of an account that was still finding its feet."""

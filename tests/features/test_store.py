@@ -367,6 +367,13 @@ def test_a_spoilt_state_is_set_aside_told_and_read_anew(tmp_path: Path, left: in
     again.close()
 
 
+def test_a_state_that_has_no_room_is_not_laid_at_the_tables_door(tmp_path: Path) -> None:
+    folder = company(tmp_path / "export")
+    (tmp_path / "state").write_bytes(b"")
+    with pytest.raises(WarehouseError, match=r"or what was checked of it cannot be kept under .*/state: "):
+        opened(folder, tmp_path / "state")
+
+
 def test_a_source_that_was_there_before_and_is_not_now_is_said_until_it_is_there_again(tmp_path: Path) -> None:
     folder = company(tmp_path / "export")
     tickets = folder / "tickets.parquet"

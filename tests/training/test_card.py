@@ -48,7 +48,9 @@ def test_the_card_gives_every_figure_of_every_contender(company: Company, parts:
     for difference, low, high in result.beats.values():
         assert f"{difference:+.4f} ({low:+.4f} to {high:+.4f})" in text
     ours = result.metrics["tenure"]
-    assert f"it promised {ours.expected:.0f} outcomes, {ours.outcomes} came, to {ours.accounts} accounts" in text
+    assert f"promised {ours.expected:.0f} outcomes, {ours.outcomes} came, to {ours.accounts} accounts" in text
+    assert "by models made alike that knew no outcome of theirs" in text, "the model that serves has seen those rows"
+    assert "What serves learnt from these rows too." in text
     assert f"Learnt from {len(company.data.frame):,} rows" in text
     assert f"{company.data.unmatured:,} rows whose horizon had not passed" in text
     for fold in result.folds:
@@ -58,9 +60,10 @@ def test_the_card_gives_every_figure_of_every_contender(company: Company, parts:
     told = [one for one in groups(result.rows, SERVED).values() if one.accounts >= MIN_SAID]
     for found in (*result.by_fold, *told):
         assert f"| {found.log_loss:.4f} | {found.slope:.2f} | {found.lift:.1f} |" in text
-    assert f"| calibration intercept (0 is perfect) | {ours.intercept:+.2f} |" in text
+    assert f"| calibration intercept at that slope (0 is perfect) | {ours.intercept:+.2f} |" in text
     asked = [line.split(" | ")[0] for line in text.splitlines() if re.match(r"\| (\d+ days ahead|by the end)", line)]
     assert asked == ["| 30 days ahead", "| 60 days ahead", "| 90 days ahead", "| by the end of the term"]
+    assert " | has no interval |" in text
 
 
 def test_a_baseline_that_was_not_there_is_named_and_has_no_figure(
@@ -136,6 +139,19 @@ def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company,
     text = card_markdown(company.data, replace(result, covered=ahead), model, [])
     for name, one in ahead.items():
         assert re.search(rf"\| {name.rpartition('_')[2]} days ahead \|.*\| {one.held} of 20 groups \|", text)
+
+
+def test_the_card_says_why_segments_add_nothing(company: Company, parts: tuple[Backtest, Model]) -> None:
+    result, model = parts
+    plain = replace(model, line=replace(model.line, segments={}))
+    few, tried = (
+        card_markdown(company.data, replace(result, segments=gained), plain, [])
+        for gained in ((0.0, 0.0, 0.0), (0.001, -0.002, 0.003))
+    )
+    assert "before no later test period the outcome had come to 40 accounts of one." in few
+    assert "+0.0000 (+0.0000" not in few
+    assert "did not help in later ones (log loss lowered by +0.0010 (-0.0020 to +0.0030))." in tried
+    assert "before no later test period" not in tried
 
 
 def test_only_the_card_of_those_who_leave_speaks_of_saving(company: Company, parts: tuple[Backtest, Model]) -> None:

@@ -36,7 +36,7 @@ from training.registry import (
     register,
     rollback,
 )
-from training.tracking import Record, Registered
+from training.tracking import Record, Registered, versions
 from training.trail import trail
 
 
@@ -347,6 +347,25 @@ def test_a_promotion_waits_for_the_one_before_it(home: Path) -> None:
     assert trail(home)[-1]["why"] == "after the other"
 
 
+@pytest.mark.parametrize("work", ["begins", "registers"])
+def test_workers_that_begin_or_end_together_take_turns(company: Company, home: Path, work: str) -> None:
+    """Two that made the tables of one store, or the first version of one model, at once failed each other."""
+    check_home(home)  # what is slow only once is over
+    before = versions(registry._client(home), "churn")
+    with ThreadPoolExecutor(1) as pool:
+        with (home / "registry.lock").open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            waiting = (
+                pool.submit(check_home, home)
+                if work == "begins"
+                else pool.submit(registered, company, home, growth=0.5)
+            )
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=3)
+            assert versions(registry._client(home), "churn") == before
+        waiting.result(timeout=60)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b'{"version": "1"}', b"\xff\xfe"])
 def test_a_corrupted_pointer_is_named_and_not_followed(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "champions").mkdir()
@@ -413,6 +432,30 @@ def test_a_store_that_fails_on_the_way_loses_no_model(
         assert np.array_equal(load(kept).predict(table), model.predict(table))
         assert [folder.name for folder in kept.parent.iterdir()] == [kept.name]
     assert int(register(home, record).version) > 1
+
+
+def test_a_model_that_has_no_room_under_its_home_is_kept_elsewhere_or_said_to_be_lost(
+    company: Company, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Store and home lie on one disk, and that is full; then there is no other either."""
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(registry, "tracked", fails)
+    (home / "unregistered").write_bytes(b"")
+    record = Record(replace(model_of(company), version="unregistered"), {"seed": 3}, {}, {}, [], {"card.md": "# Card"})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(
+        RegistryError, match=r"nothing is lost: .* are in .*/tenure-unregistered-\w+/churn-2026-10-01-3"
+    ):
+        register(home, record)
+    (kept,) = tmp_path.glob("tenure-unregistered-*/*")
+    assert load(kept).outcome == "churn"
+    assert (kept / "card.md").read_text() == "# Card"
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(RegistryError, match=r"No space left on device; there is no room to keep the model either"):
+        register(home, record)
 
 
 def test_a_store_that_is_no_database_is_told_and_loses_no_model(company: Company, tmp_path: Path) -> None:

@@ -231,10 +231,12 @@ def test_workers_share_one_study_on_a_server(data: Dataset, tmp_path: Path) -> N
     assert len(places) in (3, 4), "both may begin the last one"
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["number-gone", "number-taken-again"])
 def test_a_worker_that_was_killed_outright_leaves_no_gap(
-    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, tmp_path: Path, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twelve trials, so that the sampler learns from what ended, and would from what seems to be under way."""
+    """Twelve trials, so that the sampler learns from what ended, and would from what seems to be under way; also where
+    whoever goes on has the number of the process that was killed, as in a container that is started again."""
     monkeypatch.setattr(tune, "periods", lambda *_, **__: iter(()))
     drawn = iter(np.random.default_rng(1).random(50).tolist() * 2)
     monkeypatch.setattr(tune, "_judged", lambda *_: next(drawn))
@@ -246,7 +248,7 @@ def test_a_worker_that_was_killed_outright_leaves_no_gap(
     storage = f"sqlite:///{tmp_path / 'twice' / 'studies.db'}"
     (name,) = optuna.get_all_study_names(storage)
     killed = optuna.load_study(study_name=name, storage=storage).ask()
-    killed.set_user_attr(tune.WORKER, f"{socket.gethostname()}:{gone.pid}")
+    killed.set_user_attr(tune.WORKER, tune._worker() if again else f"{socket.gethostname()}:{gone.pid}")
     killed.set_user_attr(tune.PLACE, 11)
     killed.suggest_int("rounds", 80, 540, step=20)
     tuned(data, "churn", searching(13, tmp_path / "twice", 3))
