@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from features.catalogue import CATALOGUE
 from features.revenue import GRACE_DAYS
 from features.segments import SIZES
 from serving.scoring import Scoring
@@ -193,13 +194,33 @@ def scored_lines(scoring: Scoring, withheld: Mapping[str, str]) -> list[str]:
     """What a run scored, whom it did not, and of which outcomes there is not enough to say."""
     told = f"Scored {len(scoring.briefs):,} accounts on {scoring.as_of}: {len(scoring.scores):,} scores"
     told += f" ({len(scoring.noticed)} accounts have given notice and are not scored)." if scoring.noticed else "."
-    return [told, *(f"{name}: not enough to say: {why}" for name, why in withheld.items())]
+    return [
+        told,
+        *(f"{name}: not enough to say: {why}" for name, why in withheld.items()),
+        *(
+            f"{version} learnt from {', '.join(sources)}, of which nothing is known of any account now: it says less "
+            "than its card promises. Hand them over again, or train without them"
+            for version, sources in _silent(scoring).items()
+        ),
+    ]
+
+
+def _silent(scoring: Scoring) -> dict[str, list[str]]:
+    """By model version, the sources it learnt from of which no feature is known of any account scored."""
+    known = set(scoring.table.columns[scoring.table.notna().any()])
+    found = {}
+    for model in scoring.models:
+        learnt = {CATALOGUE[name].source for name in model.encoding.features}
+        told = {CATALOGUE[name].source for name in model.encoding.features if name in known}
+        if learnt - told:
+            found[model.version] = sorted(learnt - told)
+    return found
 
 
 def scored_document(scoring: Scoring, withheld: Mapping[str, str]) -> dict[str, Any]:
-    """The same for machines."""
+    """The same for machines; `silent`: by version, the sources it learnt from of which nothing is known now."""
     counts = {"as_of": str(scoring.as_of), "accounts": len(scoring.briefs), "scores": len(scoring.scores)}
-    return counts | {"notice_given": len(scoring.noticed), "withheld": dict(withheld)}
+    return counts | {"notice_given": len(scoring.noticed), "withheld": dict(withheld), "silent": _silent(scoring)}
 
 
 def revenue_lines(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from features.catalogue import CATALOGUE
 from serving import cli
 from serving.terminal import os_user
-from serving.words import trained_document, trained_lines
+from serving.words import scored_document, trained_document, trained_lines
 from tests.conftest import LATER, UNTIL, Company
 from tests.worlds import AS_OF, day, world, written
 from training.registry import register
@@ -482,7 +483,9 @@ def test_an_out_file_that_cannot_be_written_is_told_and_leaves_nothing(run: Run,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken", "tiny"]
 
 
-def test_scores_go_into_the_ledger_and_to_a_file(run: Run, tiny: Path, home: Path, tmp_path: Path) -> None:
+def test_scores_go_into_the_ledger_and_to_a_file(
+    run: Run, tiny: Path, company: Company, home: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "scores.parquet"
     ended = run("score", tiny, "--as-of", ON, "--out", out, "--home", home)
     assert ended.status == 0, ended.said
@@ -496,6 +499,10 @@ def test_scores_go_into_the_ledger_and_to_a_file(run: Run, tiny: Path, home: Pat
     assert counts["scores"] == 2
     assert counts["notice_given"] == 0
     assert set(counts["withheld"]) == {"contraction"}
+    assert re.search(r"churn-v1 learnt from .*tickets.*, of which nothing is known of any account now", ended.out)
+    assert "tickets" in counts["silent"]["churn-v1"]
+    assert "subscriptions" not in counts["silent"]["churn-v1"]
+    assert scored_document(company.scorings[LATER], {})["silent"] == {}
 
 
 def test_revenue_is_told_as_a_table(run: Run, tiny: Path) -> None:

@@ -36,7 +36,7 @@ from training.registry import (
     register,
     rollback,
 )
-from training.tracking import Record, Registered, versions
+from training.tracking import Record, Registered
 from training.trail import trail
 
 
@@ -351,7 +351,7 @@ def test_a_promotion_waits_for_the_one_before_it(home: Path) -> None:
 def test_workers_that_begin_or_end_together_take_turns(company: Company, home: Path, work: str) -> None:
     """Two that made the tables of one store, or the first version of one model, at once failed each other."""
     check_home(home)  # what is slow only once is over
-    before = versions(registry._client(home), "churn")
+    before = tracking.versions(registry._client(home), "churn")
     with ThreadPoolExecutor(1) as pool:
         with (home / "registry.lock").open("w") as other:
             fcntl.flock(other, fcntl.LOCK_EX)
@@ -362,7 +362,7 @@ def test_workers_that_begin_or_end_together_take_turns(company: Company, home: P
             )
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=3)
-            assert versions(registry._client(home), "churn") == before
+            assert tracking.versions(registry._client(home), "churn") == before
         waiting.result(timeout=60)
 
 
