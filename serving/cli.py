@@ -149,12 +149,11 @@ def train(
     ] = None,
     trials: Annotated[int, typer.Option(min=0, help="Trials of the search; 0 takes the defaults.")] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The seed of everything drawn.")] = 7,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="No trial of the search begins after so many minutes.")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="No trial begins after so many minutes.")] = None,
     study: Annotated[
         str | None, typer.Option(metavar="URL", help="A database in which several workers search; else in --home.")
     ] = None,
+    window: Annotated[int | None, typer.Option(min=1, help="Learn from dates of so many days alone.")] = None,
     interventions: Annotated[
         str, typer.Option(help="Rows on which a playbook ran: keep, exclude, or weight (others alike count for more).")
     ] = "keep",
@@ -184,7 +183,7 @@ def train(
             told = "Refused: the tables contradict themselves.\n  - " + "\n  - ".join(against)
             say(as_json, {"refused": against}, told)
             raise typer.Exit(1)
-        run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks, minutes, study, interventions)
+        run = TrainingRun(day, chosen, horizon, trials, seed, allow_leaks, minutes, study, interventions, window)
         trained = run_training(opened, run, home, progress)
     say(as_json, [trained_document(one) for one in trained], "\n".join(trained_lines(trained)))
     if all(one.refused for one in trained):

@@ -1,28 +1,33 @@
 """The model card: one page that says what a model predicts, how well, against what, and what it cannot see."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from features.catalogue import FAMILIES
 from features.revenue import GRACE_DAYS
-from training.backtest import BASELINES, OURS, SERVED, Backtest, came_to
+from training.backtest import BASELINES, OURS, Backtest, came_to
+from training.breakdown import (
+    MEASURES,
+    Breakdown,
+    ahead_lines,
+    breakdown,
+    lead_lines,
+    measures,
+    part_lines,
+    plain,
+    rule,
+)
 from training.calibration import MIN_LEVEL_OUTCOMES, MIN_SEGMENT_OUTCOMES
 from training.card_page import card_page
 from training.dataset import Dataset
-from training.horizons import LOST_AT_RENEWAL
-from training.lead import BEFORE_END, before_the_end, early
-from training.metrics import CAPACITY, Metrics
+from training.metrics import CAPACITY
 from training.model import Model
 from training.outcomes import CHANGE, OUTCOMES
 from training.plots import CAPTIONS, plots
 from training.reasons import reason_shares
-from training.weaknesses import asked_for, profit_of, weaknesses
-from training.worth import CONTACT, MIN_SAID, OFFER, groups, measures_table
+from training.weaknesses import profit_of, weaknesses
+from training.worth import CONTACT, OFFER
 
-MEASURES = "measures.csv"
-HEAD = "rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | slope | lift | ARR captured"
-"""Of a period or a group; lift and ARR captured are those of its own top tenth."""
 FORMS = {
     "average precision": ".3f",
     "ROC-AUC": ".3f",
@@ -66,9 +71,10 @@ def card_files(
     making: Making | None = None,
 ) -> dict[str, str | bytes]:
     """`card.md`, `card.html`, its plots as SVG, and every measure of every group as CSV, by file name."""
-    text = card_markdown(data, result, model, refused, notes, making)
+    broken = breakdown(result)
+    text = card_markdown(data, result, model, refused, notes, making, broken)
     drawn = plots(data, result, model)
-    return {"card.md": text, "card.html": card_page(text, drawn), MEASURES: _measures(result), **drawn}
+    return {"card.md": text, "card.html": card_page(text, drawn), MEASURES: measures(result, broken), **drawn}
 
 
 def card_markdown(
@@ -78,8 +84,10 @@ def card_markdown(
     refused: list[str],
     notes: Sequence[str] = (),
     making: Making | None = None,
+    broken: Breakdown | None = None,
 ) -> str:
-    """The card in Markdown: tables of figures, in words first. `notes` are paragraphs on how it was trained."""
+    """The card in Markdown: tables of figures, in words first. `notes` are paragraphs on how it was trained, `broken`
+    the breakdown of `result` where it was made before."""
     ours = result.metrics[OURS]
     lines = [
         f"# {model.outcome.capitalize()} within {model.horizon_days} days",
@@ -102,10 +110,9 @@ def card_markdown(
         f"date asked. Of the ARR concerned, {ours.captured:.0%} belonged to the tenth of these rows ranked highest. "
         "What serves learnt from these rows too.",
         *_contender_lines(result),
-        *_period_lines(result),
-        *_ahead_lines(result),
-        *_lead_lines(result),
-        *_group_lines(result),
+        *part_lines(broken or breakdown(result)),
+        *ahead_lines(result),
+        *lead_lines(result),
         *_calibration_lines(result, model),
         *_reason_lines(reason_shares(model, data.frame, CAPACITY)),
         "",
@@ -151,7 +158,7 @@ def _making_lines(making: Making | None) -> list[str]:
 def _contender_lines(result: Backtest) -> list[str]:
     """Every measure of ours and of the baselines, then by how much the log loss is lower."""
     contenders = (OURS, *result.beats)
-    lines = ["", f"| out of time | Tenure | {' | '.join(result.beats)} |", _rule(len(contenders))]
+    lines = ["", f"| out of time | Tenure | {' | '.join(result.beats)} |", rule(len(contenders))]
     for label, form in FORMS.items():
         found = [result.spread[who][label] for who in contenders]
         cells = [f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})" for one in found]
@@ -198,82 +205,6 @@ def _profit_told(profits: Sequence[float]) -> str:
     return told if any(round(one, 4) for one in profits) else told + none
 
 
-def _counts(found: Metrics) -> str:
-    return f"{found.rows:,} | {found.outcomes} | {found.accounts} | {found.expected:.0f}"
-
-
-def _quality(found: Metrics) -> str:
-    return (
-        f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f} | {found.slope:.2f} | "
-        f"{found.lift:.1f} | {found.captured:.0%}"
-    )
-
-
-def _measures(result: Backtest) -> str:
-    periods = (f"{fold.test[0]} to {fold.test[-1]}" for fold in result.folds)
-    found = {"all": result.metrics[OURS], **dict(zip(periods, result.by_fold, strict=True))}
-    found |= {asked_for(name): one for name, one in result.ahead.items()}
-    return measures_table(found | groups(result.rows, SERVED))
-
-
-def _period_lines(result: Backtest) -> list[str]:
-    lines = ["", f"| period | {HEAD} |", _rule(10)]
-    for fold, found in zip(result.folds, result.by_fold, strict=True):
-        lines.append(f"| {fold.test[0]} to {fold.test[-1]} | {_counts(found)} | {_quality(found)} |")
-    return lines
-
-
-def _ahead_lines(result: Backtest) -> list[str]:
-    """The same model asked at every horizon, and at the end of the term."""
-    head = (
-        "| asked | rows | outcomes | of accounts | promised | average precision | ROC-AUC | log loss | interval held |"
-    )
-    lines = ["", head, _rule(8)]
-    for name, found in result.ahead.items():
-        ranked = f"{found.average_precision:.3f} | {found.roc_auc:.3f} | {found.log_loss:.4f}"
-        covered = result.covered.get(name)
-        held = "has no interval" if name == LOST_AT_RENEWAL else "not known"
-        held = f"{covered.held} of {covered.of} groups" if covered and covered.of else held
-        lines.append(f"| {asked_for(name)} | {_counts(found)} | {ranked} | {held} |")
-    return lines
-
-
-def _lead_lines(result: Backtest) -> list[str]:
-    """How early the outcome was seen coming."""
-    lines = [
-        "",
-        f"| {result.outcome} came after | rows | of accounts | already among the {CAPACITY:.0%} ranked highest |",
-        _rule(3),
-    ]
-    for span, one in early(result.rows, result.outcome, SERVED).items():
-        lines.append(f"| {span} | {one.rows} | {one.accounts} | {one.share:.0%} |")
-    ended = before_the_end(result.rows, SERVED)
-    if ended is None:
-        return lines
-    said = f"{ended.share:.0%}" if ended.share == ended.share else "not enough to say"
-    return [
-        *lines,
-        f"| lost with its term, {BEFORE_END} days before the term ends | {ended.rows} | {ended.accounts} | {said} |",
-        "",
-        "Each span is ranked by the answer at the horizon that ends it, the last line by the answer for the end of the "
-        "term.",
-    ]
-
-
-def _group_lines(result: Backtest) -> list[str]:
-    """Quality by segment and age; silence where the outcome came to too few accounts of a group."""
-    lines = ["", f"| group | {HEAD} |", _rule(10)]
-    for name, found in groups(result.rows, SERVED).items():
-        said = _quality(found) if found.accounts >= MIN_SAID else f"too few{' | ' * 5}"
-        lines.append(f"| {plain(name)} | {_counts(found)} | {said} |")
-    return [*lines, "", f"Every measure of each period, horizon and group stands in {MEASURES} beside this card."]
-
-
-def plain(text: str) -> str:
-    """Somebody's own word, such as a plan's name, on one line and without what Markdown would read in it."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))
-
-
 def _calibration_lines(result: Backtest, model: Model) -> list[str]:
     """What the interval beside a probability means and whether it held; what segments add."""
     own = result.covered_own
@@ -313,8 +244,3 @@ def _sight_lines(model: Model) -> list[str]:
         blind = [feature.label.lower() for feature in rows if feature.name not in model.encoding.features]
         lines.append(f"| {family} | {len(rows) - len(blind)} of {len(rows)} | {'; '.join(blind) or 'nothing'} |")
     return lines
-
-
-def _rule(numbers: int) -> str:
-    """The line under the head of a table: words to the left, then `numbers` columns to the right."""
-    return "|---|" + "---:|" * numbers

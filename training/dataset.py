@@ -35,7 +35,7 @@ class Dataset:
 
     `treated` counts the rows on which a playbook ran within the horizon, also those that were then left out.
     `unmatured` and `gone` count the rows that were dropped: the future not yet known, and accounts that had left
-    already without anybody knowing.
+    already without anybody knowing. `window_days`: how far back from the newest date a model learns, if not from all.
     """
 
     frame: pd.DataFrame
@@ -44,6 +44,7 @@ class Dataset:
     unmatured: int
     gone: int
     treated: int = 0
+    window_days: int | None = None
 
     @property
     def features(self) -> list[str]:

@@ -19,6 +19,7 @@ from training.card import Making, card_files
 from training.challenge import HAPPENED, SAMPLE, TOLD, as_file, sampled
 from training.dataset import Dataset, DatasetError, dataset, told_of_history, told_until
 from training.fingerprint import fingerprint
+from training.folds import newest_window
 from training.gate import Trial, faults
 from training.interventions import told_of, without_interventions
 from training.leak import Leak
@@ -42,6 +43,7 @@ class TrainingRun:
     `minutes`: no trial of the search begins later; `study`: the database of the search (default: under the home).
     `allow_leaks`: learns though the tables seem to know the outcome; the model's record and card say so, and the gate
     stays shut. `interventions`: what becomes of rows on which a playbook ran (`training/interventions.py`).
+    `window_days`: a model learns from dates of so many days, each fold and the one that serves; from all if not given.
     """
 
     until: date
@@ -53,6 +55,7 @@ class TrainingRun:
     minutes: float | None = None
     study: str | None = None
     interventions: str = "keep"
+    window_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress
     if progress:
         progress(share, "looking for leaks")
     leaks = [leak for leak in leaks_of(warehouse, data, chosen) if leak.refuses]
-    data = without_interventions(data, run.interventions, run.seed)
+    data = without_interventions(replace(data, window_days=run.window_days), run.interventions, run.seed)
     if leaks and not run.allow_leaks:
         counts = len(data.frame), data.unmatured, data.gone
         return [Trained(name, None, None, None, _why_not(leaks, name), *counts) for name in chosen]
@@ -123,18 +126,19 @@ def train_outcome(
         params, result, searched = _searched(data, run, outcome, home, _within(progress, 0, 0.9))
     except NotEnough as error:
         return Trained(outcome, None, None, None, (str(error),), *counts, notes=notes)
+    learnt = newest_window(data)
     if progress:
-        progress(0.9, f"fitting {outcome} on {len(data.frame):,} rows")
+        progress(0.9, f"fitting {outcome} on {len(learnt):,} rows")
     model = fit(
-        data.frame,
-        data.labels(outcome).to_numpy(dtype=np.float64),
+        learnt,
+        learnt[outcome].to_numpy(dtype=np.float64),
         params,
         outcome=outcome,
         horizon_days=run.horizon_days,
         until=run.until.isoformat(),
         line=result.line,
         spread=sigmoid(result.rows["served"].to_numpy(dtype=np.float64)),
-        growth=_growth(data.frame, outcome),
+        growth=_growth(learnt, outcome),
     )
     record = _record(Path(warehouse.location).name, data, run, params, result, model, home, leaks, searched, notes)
     made = register(home, record)
@@ -185,7 +189,8 @@ def _record(
         | {"horizon_days": run.horizon_days, "until": str(run.until), "rows": len(data.frame)}
         | {"allow_leaks": run.allow_leaks, "leaks": ", ".join(sorted({leak.feature for leak in leaks})) or "none"}
         | {"trials": trials, "trials_asked": run.trials, "trials_chosen": chosen}
-        | {"interventions": run.interventions, "treated_rows": data.treated},
+        | {"interventions": run.interventions, "treated_rows": data.treated}
+        | {"window_days": data.window_days or "all"},
         metrics={
             f"{name.replace(' ', '_')}.{measure}": value
             for name, found in result.metrics.items()
@@ -249,7 +254,15 @@ def _notes(
     history = told_of_history(warehouse, run.until), told_of_change(data.frame, outcome)
     notes += [f"{one}." for one in history if one]
     treated = told_of(data, run.interventions)
+    if data.window_days:
+        notes.append(f"Each model learnt from dates of {data.window_days} days alone: {_of_days(newest_window(data))}.")
     return (*notes, *([treated] if treated else []))
+
+
+def _of_days(rows: pd.DataFrame) -> str:
+    return (
+        f"the one that serves from {len(rows):,} rows, {rows['as_of'].min():%Y-%m-%d} to {rows['as_of'].max():%Y-%m-%d}"
+    )
 
 
 def _within(progress: Progress | None, start: float, share: float) -> Progress | None:

@@ -222,11 +222,11 @@ def _opened(data: Dataset, outcome: str, search: Search) -> "Study":
     """The study of this table and this seed."""
     import optuna
 
-    told = f"{data.horizon_days}d-{data.until}-{search.seed}-{search.interventions}-{fingerprint(data.frame)}"
+    told = f"{data.horizon_days}d-{data.until}-{search.seed}-{search.interventions}-{data.window_days}"
     storage = _storage(search.study)
     return _in_time(
         lambda: optuna.create_study(
-            study_name=f"{outcome}-{told}-v5",
+            study_name=f"{outcome}-{told}-{fingerprint(data.frame)}-v6",
             storage=storage,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
             direction="minimize",

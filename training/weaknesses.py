@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from features.catalogue import FAMILIES
 from training.backtest import OURS, SERVED, Backtest
@@ -39,12 +40,12 @@ def asked_for(name: str) -> str:
     return "by the end of the term" if name == LOST_AT_RENEWAL else f"{name.rpartition('_')[2]} days ahead"
 
 
-def profit_of(result: Backtest, who: str) -> float | None:
-    """The expected profit of saving the accounts that a contender ranks highest (`worth.profit`); None of an outcome
-    from which nobody is saved."""
+def profit_of(result: Backtest, who: str, rows: pd.DataFrame | None = None) -> float | None:
+    """The expected profit of saving the accounts that a contender ranks highest (`worth.profit`), of all or of some
+    `rows`; None of an outcome from which nobody is saved."""
     if result.outcome != "churn":
         return None
-    rows = result.rows
+    rows = result.rows if rows is None else rows
     happened, log_odds, arr = (rows[name].to_numpy(dtype=float) for name in ("happened", result.column(who), "arr"))
     return profit(happened, log_odds, arr)
 

@@ -1,6 +1,6 @@
 """What predictions are worth to people with little time: intervals, profit, and for whom."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +44,8 @@ def interval(accounts: pd.Series, measure: Callable[[Matrix], float], seed: int,
     return Interval(measure(np.ones(len(place))), float(low), float(high))
 
 
-def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]:
-    """The measures that a card gives, by the words it has for them, each with an interval.
+def intervals(rows: pd.DataFrame, column: str, seed: int, only: Collection[str] | None = None) -> dict[str, Interval]:
+    """The measures that a card gives, or `only` some, by the words it has for them, each with an interval.
 
     `rows` are those of a backtest, `column` the log-odds judged.
     """
@@ -73,7 +73,11 @@ def intervals(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Interval]
         "ARR captured in the top tenth": lambda weights: ranking.captured(weights, arr),
         "promised over came": promised_over_came,
     }
-    return {name: interval(rows["account_id"], measure, seed) for name, measure in measures.items()}
+    return {
+        name: interval(rows["account_id"], measure, seed)
+        for name, measure in measures.items()
+        if only is None or name in only
+    }
 
 
 class Ranking:
@@ -159,13 +163,11 @@ def profit(
     return float(np.mean(earned) / max(len(happened), 1))
 
 
-def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
-    """`Metrics` per segment, value tier, plan, product, number of products and age of the account.
+def grouped(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of a backtest per segment, value tier, plan, product, number of products and age of the account.
 
-    A kind of group of which there is only one is left out; of groups with fewer than `MIN_SAID` accounts to which the
-    outcome came only the counts say something.
+    A kind of group of which there is only one is left out.
     """
-    found = {}
     kinds = {
         "segment": rows["segment"],
         "value": rows["value_tier"],
@@ -181,15 +183,14 @@ def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
     ]
     for name, (low, high) in TENURES.items():
         parts.append((name, rows[(rows["tenure_days"] > low) & (rows["tenure_days"] <= high)]))
-    for name, part in parts:
-        if len(part):
-            happened, scores, arr = (part[one].to_numpy(dtype=np.float64) for one in ("happened", column, "arr"))
-            found[name] = metrics(happened, scores, arr, part["account_id"])
+    return {name: part for name, part in parts if len(part)}
+
+
+def groups(rows: pd.DataFrame, column: str) -> dict[str, Metrics]:
+    """`Metrics` of each of `grouped`; of those with fewer than `MIN_SAID` accounts to which the outcome came only the
+    counts say something."""
+    found = {}
+    for name, part in grouped(rows).items():
+        happened, scores, arr = (part[one].to_numpy(dtype=np.float64) for one in ("happened", column, "arr"))
+        found[name] = metrics(happened, scores, arr, part["account_id"])
     return found
-
-
-def measures_table(found: Mapping[str, Metrics]) -> str:
-    """Every measure as CSV, a line a name; counts alone where the outcome came to fewer than `MIN_SAID` accounts."""
-    table = pd.DataFrame([vars(one) for one in found.values()], index=pd.Index(found, name="of"))
-    table.loc[table["accounts"] < MIN_SAID, "roc_auc":] = np.nan
-    return table.to_csv()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 
 from features.catalogue import CATALOGUE
@@ -77,19 +75,6 @@ def test_a_baseline_that_was_not_there_is_named_and_has_no_figure(
     assert text.count(USAGE_ALONE) == 1
     head, rule = (line.count("|") for line in text.split("| out of time |")[1].splitlines()[:2])
     assert head + 2 == rule == whole.split("| out of time |")[1].splitlines()[1].count("|") - 1
-
-
-def test_every_measure_of_every_group_lies_beside_the_card(company: Company, parts: tuple[Backtest, Model]) -> None:
-    result, model = parts
-    table = pd.read_csv(io.StringIO(str(card_files(company.data, result, model, [])["measures.csv"])), index_col="of")
-    found = groups(result.rows, SERVED)
-    assert len(table) == 1 + len(result.folds) + len(result.ahead) + len(found)
-    for name, one in {"all": result.metrics["tenure"], **found}.items():
-        assert table.loc[name, "accounts"] == one.accounts
-        if one.accounts < MIN_SAID:
-            assert table.loc[name, "roc_auc":].isna().all()
-        else:
-            assert table.loc[name].to_dict() == pytest.approx(vars(one), nan_ok=True)
 
 
 def test_the_card_says_how_early_by_the_answers_that_reach(company: Company, parts: tuple[Backtest, Model]) -> None:

@@ -219,6 +219,30 @@ def test_a_search_is_told_as_it_was_and_followed_where_it_gains(
     assert "40" not in card.split("Parameters, ")[1].split(":")[0]
 
 
+def test_a_sliding_window_is_that_of_the_model_that_serves_and_said_on_its_card(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records: list[Record] = []
+
+    def registered(_: Path, record: Record) -> Registered:
+        records.append(record)
+        return Registered("1", "card.md")
+
+    monkeypatch.setattr(training.train, "register", registered)
+    monkeypatch.setattr(training.train, "backtest", lambda *_: company.trained["churn"].backtest)
+    warehouse = opened(world(), tmp_path / "tables")
+    data = replace(company.data, window_days=100)
+    train_outcome(warehouse, data, company.run, "churn", tmp_path / "home")
+    warehouse.close()
+    dates = data.frame["as_of"]
+    rows = data.frame[dates > dates.max() - timedelta(days=100)]
+    (record,) = records
+    assert record.model.base_rate == rows["churn"].mean() != data.frame["churn"].mean()
+    assert record.params["window_days"] == 100
+    told = f"alone: the one that serves from {len(rows):,} rows, {rows['as_of'].min().date()} to {dates.max().date()}."
+    assert f"Each model learnt from dates of 100 days {told}" in str(record.files["card.md"])
+
+
 def test_a_run_learns_no_outcome_from_days_after_the_tables_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +11,7 @@ from tests.conftest import Company
 from training.backtest import SERVED
 from training.baselines import PRIOR, one_signal
 from training.metrics import metrics
-from training.worth import CONTACT, OFFER, Ranking, groups, interval, measures_table, profit
+from training.worth import CONTACT, OFFER, Ranking, groups, interval, profit
 
 
 def test_an_interval_redraws_whole_accounts() -> None:
@@ -122,15 +120,6 @@ def test_an_account_of_365_days_is_in_its_first_year_and_one_of_unknown_products
         "products none": 1, "products one": 1, "products several": 2,
         "first year": 2, "second and third year": 2, "later": 1,
     }  # fmt: skip
-
-
-def test_outcomes_of_fewer_than_ten_accounts_say_how_many_and_not_how_well() -> None:
-    few, enough = (
-        metrics(np.repeat([1.0, 0.0], [came, 9]), np.arange(came + 9.0), np.ones(came + 9)) for came in (9, 10)
-    )
-    table = pd.read_csv(io.StringIO(measures_table({"few": few, "enough": enough})), index_col="of")
-    assert table.loc["few"].dropna().to_dict() == {"rows": 18, "outcomes": 9, "accounts": 9, "expected": few.expected}
-    assert table.loc["enough"].notna().all()
 
 
 @pytest.mark.parametrize("seed", range(5))
