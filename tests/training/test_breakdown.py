@@ -41,10 +41,13 @@ def test_every_measure_of_every_part_lies_beside_the_card(result: Backtest) -> N
 
 
 def test_a_group_has_intervals_profit_and_lead_of_its_own(result: Backtest) -> None:
-    table = pd.read_csv(io.StringIO(measures(result, breakdown(result))), index_col="of")
-    name, rows = next((name, part.rows) for name, part in breakdown(result).groups.items() if part.said)
+    left = result.rows["account_id"].isin(result.rows.loc[result.rows["happened"] > 0, "account_id"])
+    young = left | (result.rows["tenure_days"] % 2 == 0)
+    found = replace(result, rows=result.rows.assign(tenure_days=young.map({True: 1, False: 9_999})))
+    rows = found.rows[young]
     assert len(rows) < len(result.rows)
-    told = table.loc[name].to_dict()
+    table = pd.read_csv(io.StringIO(measures(found, breakdown(found))), index_col="of")
+    told = table.loc["first year"].to_dict()
     for label, one in intervals(rows, SERVED, 0, DOUBTED).items():
         assert [told[f"{label} low"], told[f"{label} high"]] == pytest.approx([one.low, one.high])
         assert one.low < one.value < one.high
