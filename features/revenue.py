@@ -79,7 +79,7 @@ def _agreed(term: Rows) -> Rows:
     bound = ibis.least(DRIFT * ((term.ends_age - turned) // _length(term)), _length(term) // 10)
     return ibis.cases(
         (~_renews(term) & over.between(1, GRACE_DAYS), term.ends_age),
-        (_renews(term) & off.between(1, bound), turned),
+        (off.between(1, bound), turned),
         else_=term.end_age,
     )
 
