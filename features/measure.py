@@ -194,8 +194,8 @@ def named(rows: Rows, window: Window, told: Window | None = None, where: Rows = 
     are named at times, a week of which no row names one was a machine's, and that nobody came is known.
     """
     found, fitting = distinct(rows, window, where), either(count(window, where), 0)
-    names = either(distinct(rows, told or window, where), 0)
-    known = either(only_if(names > 0, either(found, 0)), only_if(fitting < 1, 0))
+    names = distinct(rows, told or window, where)
+    known = either(only_if(names > 0, found), only_if(fitting < 1, 0))
     read = str(found).removeprefix("distinct").removesuffix(")")
     return replace(known, short=f"named{read}{'' if told is None else f', by {told}'})")
 

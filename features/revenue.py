@@ -78,7 +78,7 @@ def _agreed(term: Rows) -> Rows:
     bound = ibis.least(DRIFT * ((term.ends_age - turned) // _length(term)), _length(term) // 10)
     return ibis.cases(
         (~_renews(term) & over.between(1, GRACE_DAYS), term.ends_age),
-        (_renews(term) & off.between(1, bound), turned),
+        (off.between(1, bound), turned),  # a term that does not renew by itself has a bound of 0
         else_=term.end_age,
     )
 

@@ -188,16 +188,25 @@ def test_a_rate_without_a_base_is_unknown(tmp_path: Path) -> None:
         ("a | -700d | -700d | -30d | 5 | no |", 0, None),  # may yet sign late
         ("a | -700d | -700d | -31d | 5 | no |", 1, 0),
         ("a | -700d | -700d | +0d | 5 | no |", 0, None),
+        ("a | -700d | -700d | +0d | 5 | no |\na | -9d | +0d | | 5 | no |", 1, 1),  # signed again, from today on
         ("a | -700d | -700d | -365d | 5 | no |\na | -365d | -365d | | 5 | no |", 0, None),  # a day before the year
         ("a | -700d | -700d | -40d | 5 | no | -200d\na | -200d | -200d | +165d | 9 | no |", 0, None),  # amended
         ("a | -700d | -700d | -40d | 5 | no | -200d", 1, 0),  # left before the end
+        ("a | -700d | -700d | -5d | 5 | no | -20d", 0, None),  # and may yet sign late
         ("a | -700d | -700d | -400d | 5 | yes |", 1, 1),  # turned a second time, 100 days ago
         ("a | -700d | -700d | -600d | 5 | yes | -100d", 1, 0),  # left at its sixth turn
         ("a | -700d | -700d | -600d | 5 | yes | -50d", 1, 0),  # left halfway to its seventh, that was due on the day
+        (
+            "a | -765d | -765d | -400d | 5 | yes | -400d\na | -369d | -369d | | 5 | yes |",
+            0,
+            None,
+        ),  # left before, won back
         ("a | -1300d | -1300d | -935d | 5 | yes | -203d", 1, 0),  # left on its turn by the calendar, two days on
-        ("a | -1300d | -1300d | -935d | 5 | yes | -190d", 1, 1),  # well after it
+        ("a | -1300d | -1300d | -935d | 5 | yes | -199d", 1, 0),  # three days on for each of two turns
+        ("a | -1300d | -1300d | -935d | 5 | yes | -198d", 1, 1),  # after it
         ("a | -700d | -700d | -100d | 5 | no | -90d", 1, 0),  # ran on for ten days unsigned
-        ("a | -700d | -700d | -100d | 5 | no | -50d", 1, 1),  # for longer than the grace period
+        ("a | -700d | -700d | -100d | 5 | no | -70d", 1, 0),  # for the grace period
+        ("a | -700d | -700d | -100d | 5 | no | -69d", 1, 1),  # for longer
         ("a | -700d | -700d | -100d | 5 | no |\na | -700d | -700d | | 5 | no |", 1, 1),  # another product pays on
         ("a | -700d | -700d | | 5 | yes |", 0, None),
         ("a | -700d | -700d | | 5 | no |\na | -300d | -300d | -100d | 0 | no |", 0, None),  # a pilot ran out

@@ -42,11 +42,13 @@ ACCOUNTS = """
 
 
 def test_unmatured_rows_and_accounts_already_gone_are_dropped_and_counted(tmp_path: Path) -> None:
-    warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path)
+    actions = "action_id | account_id | event_at | state\n x | stays | -60d | started"
+    warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS, actions=actions), tmp_path)
     found = joined(warehouse, [day(150), day(30)], 90, AS_OF)
     rows = found.frame[["account_id", "as_of", "churn"]].values.tolist()
     assert sorted(rows) == [["leaves", pd.Timestamp(day(150)), True], ["stays", pd.Timestamp(day(150)), False]]
     assert found.gone == 1, "one was still thought to pay 150 days ago, and had left 20 days earlier"
+    assert found.treated == 1, "a playbook began on the last day of the horizon"
     assert found.unmatured == 2, "two pay 30 days before the end, whose horizon has not passed"
     warehouse.close()
 
@@ -72,6 +74,30 @@ def test_training_dates_are_matured_and_have_a_past(tmp_path: Path, horizon_days
     assert dates[-1] == AS_OF - timedelta(days=horizon_days + GRACE_DAYS + 1)
     assert dates[0] >= day(500) + timedelta(days=90)
     assert {(later - earlier).days for earlier, later in pairwise(dates)} == {14}
+    warehouse.close()
+
+
+def test_a_single_date_is_enough_and_later_ones_are_counted_until_the_day_itself(tmp_path: Path) -> None:
+    """The only date lies 90 days after the first term, 81 days of horizon and 31 of grace before the end; of three
+    later ones, 28 days apart, nobody knows yet, and the fourth is the end itself."""
+    warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path)
+    assert training_dates(warehouse, 81, day(298)) == [day(410)]
+    found = dataset(warehouse, 81, day(298))
+    assert (len(found.frame), found.unmatured) == (3, 9)
+    with pytest.raises(DatasetError, match="not enough history"):
+        training_dates(warehouse, 82, day(298))
+    warehouse.close()
+
+
+@pytest.mark.parametrize(("small", "apart"), [(3, 28), (4, 14)])
+def test_where_few_pay_at_once_dates_lie_closer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int, apart: int
+) -> None:
+    """Three pay on the newest date, as known then."""
+    monkeypatch.setattr("training.dataset.SMALL_COHORT", small)
+    warehouse = opened(world(accounts=ACCOUNTS, subscriptions=TERMS), tmp_path)
+    dates = training_dates(warehouse, 90, AS_OF)
+    assert {(later - earlier).days for earlier, later in pairwise(dates)} == {apart}
     warehouse.close()
 
 

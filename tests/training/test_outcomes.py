@@ -201,7 +201,10 @@ def test_an_unknown_outcome_names_the_known_ones() -> None:
         ("a | -400d | -300d | +320d | 100 | no | +334d |", 320, True),
         ("a | -400d | -300d | +320d | 100 | no | +335d |", 320, None),
         ("a | -1035d | -1035d | -670d | 100 | yes | +61d |", 60, True),
+        ("a | -1035d | -1035d | -670d | 100 | yes | +66d |", 60, True),
         ("a | -1035d | -1035d | -670d | 100 | yes | +67d |", 60, False),
+        ("a | -400d | -400d | -370d | 100 | yes | +23d |", 20, True),
+        ("a | -400d | -400d | -370d | 100 | yes | +24d |", 20, False),
     ],
     ids=[
         *("ends", "renewed", "late signature", "won back", "won back long before, and renewed", "left before"),
@@ -209,7 +212,8 @@ def test_an_unknown_outcome_names_the_known_ones() -> None:
         *("ran on unsigned", "for the grace period", "for longer", "turned, then left", "ran on, then signed"),
         *("ran on, grace not over", "grace just over", "grace on its last day", "renewed, grace just over"),
         *("renewed, grace on its last day", "ran on, grace just over", "ran on, grace on its last day"),
-        *("left on its turn by the calendar", "turned twice, then left"),
+        *("left on its turn by the calendar", "left three days on for each turn", "turned twice, then left"),
+        *("left a tenth of a month after its turn", "turned, then left within the month"),
     ],
 )
 def test_whether_a_term_renews_is_known_once_it_and_the_grace_period_are_over(
