@@ -56,6 +56,13 @@ class Shelf:
         """The account's scores of record over time, oldest first."""
         return self._ledger.history(account_id)
 
+    def usual(self, outcome: str) -> float | None:
+        """What is usual of an outcome: its mean probability over all accounts, or None."""
+        loaded = self._current()
+        found = [brief.score(outcome) for brief in loaded.briefs.values()] if loaded else []
+        said = [score.probability for score in found if score is not None]
+        return fsum(said) / len(said) if said else None
+
     def book(
         self,
         *,
