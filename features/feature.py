@@ -39,10 +39,10 @@ class Reason(StrEnum):
 
 _CALLED = {
     Reason.VALUE_GAP: ("Value gap", "Value from use"),
-    Reason.CHAMPION_TURNOVER: ("Champion turnover", "Champions and contacts"),
-    Reason.PRODUCT_ISSUE: ("Product issue", "Product and support"),
-    Reason.BUDGET_PRESSURE: ("Budget pressure", "Budget and billing"),
-    Reason.COMPLIANCE_SECURITY: ("Compliance or security trouble", "Compliance and security"),
+    Reason.CHAMPION_TURNOVER: ("Champion turnover", "Engagement"),
+    Reason.PRODUCT_ISSUE: ("Product issue", "Product experience"),
+    Reason.BUDGET_PRESSURE: ("Budget pressure", "Budget"),
+    Reason.COMPLIANCE_SECURITY: ("Compliance or security trouble", "Compliance or security"),
     Reason.ROOM_TO_GROW: ("Lack of growth", "Room to grow"),
     Reason.CONTEXT: ("Who they are and where they stand",) * 2,
 }

@@ -62,8 +62,8 @@ def _words(model: Model, parts: list[tuple[str, float]], share: float, row: Mapp
     for name in ranked:
         if said & CATALOGUE[name].mentions:
             continue
-        if told and not is_known(row.get(name)):
-            break  # what is not known says nothing beside what is
+        if told and _plausible(model, name, share, row):
+            break  # what is not known, usual or argues against the driver says nothing beside what does not
         words = sentence(CATALOGUE[name], row, UNITS)
         words += _usual(CATALOGUE[name], row.get(name), model.typical.get(name))
         told.append(words[0].lower() + words[1:] if told and not words[1:2].isupper() else words)
@@ -83,11 +83,13 @@ def _usual(feature: Feature, value: object, typical: float | None) -> str:
 
 
 def _plausible(model: Model, name: str, share: float, row: Mapping[str, object]) -> int:
-    """0: known and on the side that explains the share; 1: known; 2: unknown."""
+    """0: known and on the side that explains the share; 1: known, and usual or on the other side; 2: unknown."""
     value, feature = row.get(name), CATALOGUE[name]
     if not is_known(value):
         return 2
     typical = model.typical.get(name)
+    if value == typical:
+        return 1
     if feature.healthy is Healthy.NONE or typical is None or not isinstance(value, (int, float)):
         return 0
     towards_bad = worsens(share, model.outcome)

@@ -78,8 +78,8 @@ def short_money(amount: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, said as in the sentences: 8.2 %, 67 %."""
-    return spoken(share, Unit.PERCENT)
+    """A share in percent, said as in the sentences: 8.2 %, 67 %; a chance that is not nothing is not said as 0."""
+    return f"under {spoken(0.001, Unit.PERCENT)}" if 0 < share < 0.0005 else spoken(share, Unit.PERCENT)
 
 
 def odds(probability: float) -> str:
@@ -160,11 +160,11 @@ def spark(scores: Sequence[Score], outcome: str) -> Spark | None:
 
 
 def advice(brief: Brief, playbooks: Playbooks) -> tuple[Advice, ...]:
-    """Each recommended playbook once, churn's first.
+    """Each recommended playbook once, churn's first, what answers a low tier last.
 
     A score of record may name a playbook that the file has since dropped; it is left out.
     """
-    scores = sorted(brief.scores, key=lambda score: OUTCOMES.index(score.outcome))
+    scores = sorted(brief.scores, key=lambda score: (score.tier == "low", OUTCOMES.index(score.outcome)))
     ids = dict.fromkeys(id for score in scores for id in score.playbooks if id in playbooks)
     return tuple(
         Advice(playbooks[id], tuple(_answers(playbooks[id], score) for score in scores if id in score.playbooks))
@@ -286,6 +286,7 @@ def page_routes(
             "account.html",
             brief=brief,
             sparks={outcome: spark(past, outcome) for outcome in OUTCOMES},
+            usual={outcome: shelf.usual(outcome) for outcome in OUTCOMES},
             advice=advice(brief, playbooks),
             notes={name: [note for note in brief.notes if FAMILY_OF.get(note.feature) == name] for name in names},
             families={name: [row for row in brief.evidence if row.family == name] for name in names},

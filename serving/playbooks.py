@@ -103,6 +103,7 @@ class Playbook:
             reason in self.reasons
             and outcome in self.outcomes
             and tier in self.tiers
+            and asks(outcome, tier)
             and segment.size in self.sizes
             and segment.motion in (self.motions or MOTIONS)
             and segment.stage in (self.stages or STAGES)
@@ -115,6 +116,11 @@ class Playbook:
     def _in_time(self, renews_in: object) -> bool:
         most = self.renewal_within_days or 0
         return isinstance(renews_in, int | float) and self.renewal_from_days <= renews_in <= most
+
+
+def asks(outcome: str, tier: str) -> bool:
+    """Whether a score asks for anything: a small chance of shrinking or growing asks nothing of anybody."""
+    return tier != "low" or outcome == "churn"
 
 
 @dataclass(frozen=True)
@@ -150,14 +156,13 @@ class Playbooks:
     def uncovered(self) -> list[tuple[Reason, str, str, str]]:
         """Each (reason, size, outcome, tier) that some account could be in with nothing to do about it.
 
-        Low tiers count for churn alone: a small chance of growing asks nothing of anybody.
+        Only what asks for something counts.
         """
         places = {size: [Segment(size, *rest) for rest in product(VALUE_TIERS, MOTIONS, STAGES)] for size in SIZES}
         return [
             (reason, size, outcome, tier)
             for reason, size, outcome, tier in product(REASONS, SIZES, OUTCOMES, TIERS)
-            if (tier != "low" or outcome == "churn")
-            and not all(self.match(reason, segment, outcome, tier) for segment in places[size])
+            if asks(outcome, tier) and not all(self.match(reason, segment, outcome, tier) for segment in places[size])
         ]
 
 

@@ -29,8 +29,7 @@ from training.calibration import Floats
 from training.model import Answers, Model
 from training.outcomes import OUTCOMES
 
-MOST_PLAYBOOKS = {"churn": 3, "contraction": 3, "expansion": 1}
-"""How many playbooks a score recommends. Two ways to grow at once are two offers, which undo each other."""
+MOST_PLAYBOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,10 @@ def score_row(
     as_of: date,
     coverage: float,
 ) -> Score:
-    """The score of row `number` of a model's answers: base + the drivers' shares = logit of the probability."""
+    """The score of row `number` of a model's answers: base + the drivers' shares = logit of the probability.
+
+    A low risk asks for one step, and two ways to grow at once are two offers, which undo each other.
+    """
     base = float(answers.base[number])
     stands_out = {reason: float(found[number]) for reason, found in answers.stands_out.items()}
     why = drivers(model, answers.shares[number], stands_out, row)
@@ -154,7 +156,7 @@ def score_row(
                 for driver in acted_on(why, model.outcome)
                 for playbook in playbooks.match(driver.reason, segment, model.outcome, tier, row)
             )
-        )[: MOST_PLAYBOOKS[model.outcome]],
+        )[: 1 if tier == "low" or model.outcome == "expansion" else MOST_PLAYBOOKS],
         low=own.low,
         high=own.high,
         ahead=ahead | {model.horizon_days: own},
@@ -236,6 +238,8 @@ def growth_waits(tiers: Mapping[str, str], row: Mapping[str, object]) -> str:
         return "Churn risk is high: settle that first, growth follows value."
     if tiers.get("contraction") == "high":
         return "A cut is likely: settle that first, growth follows value."
+    if number_of(row, "expansion_talks_open"):
+        return "A talk about growth is open already: bring that one to its end before there is another offer."
     if number_of(row, "no_first_value"):
         return "No feature that bears the value has been used yet: growth follows value."
     return ""

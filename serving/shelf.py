@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
@@ -23,6 +23,7 @@ class BadCursor(ValueError):
 class _Loaded:
     run: Run
     briefs: dict[str, Brief]
+    usual: dict[str, float]
 
 
 class Shelf:
@@ -55,6 +56,11 @@ class Shelf:
     def history(self, account_id: str) -> Sequence[Score]:
         """The account's scores of record over time, oldest first."""
         return self._ledger.history(account_id)
+
+    def usual(self, outcome: str) -> float | None:
+        """What is usual of an outcome: its mean probability over all accounts, or None."""
+        loaded = self._current()
+        return loaded.usual.get(outcome) if loaded else None
 
     def book(
         self,
@@ -119,7 +125,7 @@ class Shelf:
                 run = self._ledger.latest_run()
                 if run is not None and (self._loaded is None or self._loaded.run.run_id != run.run_id):
                     briefs = {brief.account_id: brief for brief in self._ledger.briefs(run)}
-                    self._loaded = _Loaded(run, briefs)
+                    self._loaded = _Loaded(run, briefs, _usual(briefs.values()))
                 self._looked_at = time.monotonic()
         finally:
             self._lock.release()
@@ -136,6 +142,14 @@ def _start(cursor: str | None, run_id: str) -> int:
     if run != run_id:
         raise BadCursor("there are newer scores than those that `cursor` goes on with; begin again without it")
     return int(rank)
+
+
+def _usual(briefs: Iterable[Brief]) -> dict[str, float]:
+    """The mean probability of each outcome."""
+    said: dict[str, list[float]] = {}
+    for score in (score for brief in briefs for score in brief.scores):
+        said.setdefault(score.outcome, []).append(score.probability)
+    return {outcome: fsum(found) / len(found) for outcome, found in said.items()}
 
 
 def _rank(sort: str, brief: Brief, score: Score) -> float:

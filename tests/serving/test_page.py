@@ -202,6 +202,9 @@ class Samples:
     def brief(self, account_id: str) -> Brief | None:
         return next((one for one in self.briefs if one.account_id == account_id), None)
 
+    def usual(self, outcome: str) -> float | None:
+        return {"churn": 0.031, "expansion": 0.0502}.get(outcome)
+
     def history(self, account_id: str) -> Sequence[Score]:
         found = self.brief(account_id)
         churn = found.score("churn") if found else None
@@ -393,10 +396,10 @@ def test_an_account_explains_its_scores(get: Callable[[str], Answer]) -> None:
     for words in (
         "Enterprise, high value, in maturity, high touch. Looked after by Dana Whitfield.",
         "About 2 in 3 within 90 days",
-        "68 % leave (55 % to 68 %). 217,360 of 318,000 ARR is at stake.",
+        "68 % leave (55 % to 68 %), of all 3.1 %. 217,360 of 318,000 ARR is at stake.",
         "Value gap strongly raises the chance and stands out most Weekly active users fell 46 %",
         "Room to grow clearly lowers the chance",
-        "Budget and billing barely lowers the chance",
+        "Budget barely lowers the chance",
         "Against churn: value gap Review the technical setup",
         "Model churn-12",
         "9.0 % on 6 January 2025, 68 % on 3 March 2025",
@@ -427,10 +430,21 @@ def test_growth_is_no_pressure(get: Callable[[str], Answer], shelf: Samples) -> 
     growth = score("AC-1042", "expansion", "high", 318_000, LARGE, {BUDGET: 1.2, VALUE: 0.6, ROOM: -0.4})
     shelf.briefs = (replace(shelf.briefs[0], health=None, scores=(growth,)),)
     text = Shape(get("/accounts/AC-1042").text).text
-    assert "Budget and billing strongly raises the chance and stands out most" in text
+    assert "Budget strongly raises the chance and stands out most" in text
     assert "Lack of growth clearly lowers the chance" in text
-    assert "For expansion: budget and billing Fit the plan to what they use" in text
+    assert "For expansion: budget Fit the plan to what they use" in text
     assert "pressure" not in text
+
+
+def test_what_answers_a_low_risk_comes_last(shelf: Samples) -> None:
+    low = replace(shelf.briefs[0].scores[0], tier="low", playbooks=("contact_refresh",))
+    cut = replace(shelf.briefs[0].scores[1], tier="high", playbooks=("roi_model",))
+    told = page.advice(replace(shelf.briefs[0], scores=(low, cut)), PLAYBOOKS)
+    assert [item.playbook.id for item in told] == ["roi_model", "contact_refresh"]
+    assert [item.answers for item in told] == [
+        ("against contraction: value gap",),
+        ("against churn: champion turnover",),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -536,6 +550,7 @@ def test_the_style_sheet_and_the_icon_are_served(get: Callable[[str], Answer]) -
         (page.age(1), "yesterday"),
         (page.age(-3), "3 days ahead"),
         (page.percent(0.0), "0\N{NO-BREAK SPACE}%"),
+        (page.percent(0.0004), "under 0.1\N{NO-BREAK SPACE}%"),
         (page.percent(0.082), "8.2\N{NO-BREAK SPACE}%"),
         (page.percent(0.097), "10\N{NO-BREAK SPACE}%"),
         (short_money(940), "940"),

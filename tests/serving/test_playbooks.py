@@ -85,6 +85,7 @@ def test_a_playbook_for_some_stages_only_leaves_the_others_uncovered(written: Pa
         (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "high", ["P14", "P21"]),
         (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "medium", ["P15", "P14", "P21"]),
         (Reason.ROOM_TO_GROW, MIDDLE, "expansion", "low", []),
+        (Reason.VALUE_GAP, SMALL, "contraction", "low", []),
         (Reason.CONTEXT, LARGE, "churn", "high", []),
     ],
 )

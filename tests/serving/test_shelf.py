@@ -36,6 +36,7 @@ def test_an_empty_ledger_is_an_empty_book(tmp_path: Path) -> None:
     empty = Shelf(open_ledger(tmp_path))
     assert empty.run() is None
     assert empty.brief("a") is None
+    assert empty.usual("churn") is None
     assert empty.briefs(["a"]) == ([], ["a"])
     assert book(empty).briefs == ()
     assert book(empty).as_of is None
@@ -50,6 +51,12 @@ def test_the_book_is_of_the_latest_run(company: Company, shelf: Shelf) -> None:
     assert found.outcomes == ("churn", "expansion")
     assert set(found.withheld) == {"contraction"}
     assert list(found.owners) == sorted({brief.owner for brief in found.briefs})
+
+
+def test_what_is_usual_is_the_mean_over_all_accounts(company: Company, shelf: Shelf) -> None:
+    said = [score.probability for score in company.scorings[LATER].scores if score.outcome == "churn"]
+    assert shelf.usual("churn") == pytest.approx(sum(said) / len(said))
+    assert shelf.usual("contraction") is None
 
 
 def test_what_is_at_stake_in_an_outcome_that_is_not_served_is_unknown(shelf: Shelf) -> None:
