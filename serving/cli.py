@@ -169,13 +169,13 @@ def train(
     from training.audit import contradictions_in, refusals
     from training.interventions import HOWS
     from training.outcomes import OUTCOMES, outcome_named
-    from training.train import TrainingRun, check_stores
+    from training.train import TrainingRun, check_servers
     from training.train import train as run_training
 
     chosen = tuple(outcome_named(name).name for name in outcome) if outcome else tuple(OUTCOMES)
     if interventions not in HOWS:
         wrong_use(f"--interventions {interventions} is not known; expected one of {', '.join(HOWS)}")
-    check_stores(home, trials, study)
+    check_servers(home, trials, study)
     with opened_warehouse(warehouse, home) as opened, progress_bar() as progress:
         day = date_in(until, opened) if until else day_after_last(opened)
         against = [] if despite_audit else refusals(contradictions_in(opened, day))

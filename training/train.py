@@ -1,5 +1,6 @@
 """One training run, read top to bottom: dataset, leaks, search, backtest, gate, fit, card, register."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -77,18 +78,22 @@ class Trained:
     notes: tuple[str, ...] = ()
 
 
-def check_stores(home: Path, trials: int, study: str | None) -> None:
-    """Checks, before any long work, that what a run writes into answers; `RegistryError` or `StudyError` if not."""
-    check_home(home)
-    if trials:
-        check_study(study or study_under(home))
+def check_servers(home: Path, trials: int, study: str | None) -> None:
+    """Checks, before a table is read, that a tracking server and a study elsewhere than under the home answer;
+    `RegistryError` or `StudyError` if not. Where neither is named the home is left alone."""
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        check_home(home)
+    if trials and study:
+        check_study(study)
 
 
 def train(warehouse: Warehouse, run: TrainingRun, home: Path, progress: Progress | None = None) -> list[Trained]:
     """Trains every outcome of the run on one dataset and registers the models; see `Trained` for what came of it."""
     chosen = [outcome_named(name).name for name in run.outcomes]
     run = replace(run, until=told_until(warehouse, run.until))
-    check_stores(home, run.trials, run.study)
+    check_home(home)
+    if run.trials:
+        check_study(run.study or study_under(home))
     share = 1 / (len(chosen) + 1)
     try:
         data = dataset(warehouse, run.horizon_days, run.until, progress=_within(progress, 0, share))
