@@ -18,6 +18,9 @@ from features.source import Kind, Source
 from features.sources import SOURCES
 
 ENDINGS = (".parquet", ".csv")
+MONEY = ("arr", "amount")
+_PARTED, MIN_PARTED = r"^\s*[+-]?(0|[1-9][0-9]{0,2}(\.[0-9]{3})*)?\s*$", 3
+"""An amount whose points may part thousands, such as 48.632 and 950; so many with a point are more than chance."""
 MOST_PASSED_OVER = 12
 """Of more tables than so many that are none of ours only those are told that look as if they were."""
 _ELSEWHERE = re.compile(r"\w+_scan\b|read_\w+|\.(parquet|csv|json)\b|now\(|current_|today\(", re.IGNORECASE)
@@ -63,6 +66,8 @@ def given_at(location: str) -> Handed:
         if not (location.endswith(".toml") and Path(location).is_file()):
             engine, relations, others = _relations(location)
             ours = {name: _in_our_names(relations[name], SOURCES[name]) for name in SOURCES if name in relations}
+            for one in ours.values():
+                _refuse_parted(engine, one)
             return Handed(engine, ours, None, (*_passed_over(relations, ours), *others))
         mapping = read_mapping(Path(location))
         origin = mapping.connection
@@ -77,6 +82,8 @@ def given_at(location: str) -> Handed:
         name: _in_our_names(_mapped(engine, location, name, one, relations), SOURCES[name])
         for name, one in mapping.source.items()
     }
+    for one in mapped.values():
+        _refuse_parted(engine, one)
     return Handed(engine, mapped, mapping.bad_share)
 
 
@@ -211,6 +218,20 @@ def _in_database(engine: Engine, path: Path) -> dict[str, Given]:
     views = engine.connection.raw_sql("SELECT view_name, sql FROM duckdb_views() WHERE database_name = 'given'")
     elsewhere = {name for name, text in views.fetchall() if _ELSEWHERE.search(text)}
     return {name: Given(engine.connection.table(name), files, elsewhere=name in elsewhere) for name in names}
+
+
+def _refuse_parted(engine: Engine, given: Given) -> None:
+    """Raises `WarehouseError` where every amount of a CSV file reads as 48.632, which may be thousands."""
+    for name in MONEY:
+        if name not in given.rows.columns or not given.rows[name].type().is_string() or not given.files:
+            continue
+        cell = given.rows[name]
+        with_point = engine.frame(given.rows.filter(cell.contains(".")).limit(MIN_PARTED))
+        if len(with_point) == MIN_PARTED and engine.frame(given.rows.filter(~cell.re_search(_PARTED)).limit(1)).empty:
+            raise WarehouseError(
+                f"{next(iter(given.files.values()))}: expected {name} with a point before decimals alone, found nothing "
+                f"but such as {with_point[name].iloc[0]}, which may be thousands; write 48632, or 48.6320 if it is not"
+            )
 
 
 def float_ids(engine: Engine, given: Given, source: Source) -> list[str]:

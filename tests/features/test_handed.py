@@ -141,3 +141,25 @@ def test_what_many_rows_have_wrong_is_told_with_its_cure(tmp_path: Path, column:
     tables["subscriptions"] = tables["subscriptions"].assign(**{column: cell})
     with pytest.raises(WarehouseError, match=f"of subscriptions are bad.*{column}: .*{cell}.*{cure}"):
         opened(tables, tmp_path)
+
+
+def test_amounts_whose_points_may_part_thousands_are_refused(tmp_path: Path) -> None:
+    """Read as decimals each account would pay a thousandth."""
+
+    def found(place: str, *amounts: str) -> pd.Series:
+        tables = world()
+        terms = pd.concat([tables["subscriptions"].head(1)] * len(amounts), ignore_index=True)
+        terms = terms.assign(arr=amounts, subscription_id=[f"s{number}" for number in range(len(amounts))])
+        folder = written(tables | {"subscriptions": terms}, tmp_path / place, "csv")
+        warehouse = open_warehouse(str(folder), loaded_on=AS_OF)
+        return warehouse.engine.frame(warehouse.tables["subscriptions"])["arr"].sort_values()
+
+    for place, amounts in (
+        ("thousands", ("48.632", "950", "0", "12.000")),
+        ("millions", ("1.048.632", "2.500", "9.100")),
+    ):
+        with pytest.raises(WarehouseError, match=r"subscriptions\.csv: expected arr .* which may be thousands"):
+            found(place, *amounts, "7.125")
+    assert found("decimals", "48.632", "950.5", "12.000", "7.125").tolist() == [7.125, 12.0, 48.632, 950.5]
+    assert found("shares", "0.632", "0.950", "0.125", "0.5").tolist() == [0.125, 0.5, 0.632, 0.95]
+    assert found("few", "48.632", "950", "7.125").tolist() == [7.125, 48.632, 950.0]
