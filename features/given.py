@@ -229,8 +229,8 @@ def _refuse_parted(engine: Engine, given: Given) -> None:
         with_point = engine.frame(given.rows.filter(cell.contains(".")).limit(MIN_PARTED))
         if len(with_point) == MIN_PARTED and engine.frame(given.rows.filter(~cell.re_search(_PARTED)).limit(1)).empty:
             raise WarehouseError(
-                f"{next(iter(given.files.values()))}: expected {name} with a point before decimals alone, found nothing "
-                f"but such as {with_point[name].iloc[0]}, which may be thousands; write 48632, or 48.6320 if it is not"
+                f"{next(iter(given.files.values()))}: expected {name} with a point before decimals alone, found "
+                f"only such as {with_point[name].iloc[0]}, which may be thousands; write 48632, or 48.6320 if it is not"
             )
 
 
