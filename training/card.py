@@ -227,6 +227,8 @@ def _calibration_lines(result: Backtest, model: Model) -> list[str]:
         "accounts so scored lies in it. How many of so many accounts it comes to scatters about that rate by chance as "
         f"well, the more the fewer they are. {judged} The table of horizons above counts the latter at each.",
         "",
+        f"What serves, in log-odds: {model.line.slope:.2f} times those of the trees, {model.line.intercept:+.2f}.",
+        "",
         f"What a segment adds to the log-odds: {added} ({gained})."
         if added
         else f"All segments share one calibration: {shared if any(result.segments) else few}.",

@@ -108,6 +108,11 @@ def _of_lead(result: Backtest) -> Iterator[str]:
     if spans and spans[-1][1].share < 2 * CAPACITY:
         span, one = spans[-1]
         yield f"{span} ahead it finds {one.share:.0%} in its top {CAPACITY:.0%}, little over chance"
+    for name in result.beats if spans else ():
+        span, one = spans[-1]
+        theirs = early(result.rows, result.outcome, name, beside=SERVED).get(span, one)
+        if round(theirs.share, 2) > round(one.share, 2):
+            yield f"{span} ahead {name} finds more in its top {CAPACITY:.0%}: {theirs.share:.0%}, ours {one.share:.0%}"
     ended = before_the_end(result.rows, SERVED)
     if ended is not None and ended.share < 2 * CAPACITY:
         yield (

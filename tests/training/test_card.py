@@ -113,6 +113,9 @@ def test_the_card_counts_how_often_the_interval_held_both_ways(company: Company,
     judged = replace(result, covered={"churn_90": Coverage(11, 18, 20)})
     text = card_markdown(company.data, judged, model, [])
     assert "in 95 of 100 periods the rate behind accounts so scored lies in it" in text
+    served = replace(model, line=replace(model.line, slope=0.834, intercept=-0.512))
+    serves = "What serves, in log-odds: 0.83 times those of the trees, -0.51."
+    assert serves in card_markdown(company.data, judged, served, [])
     assert "lay in the interval itself in 11 of 20 groups of alike probability, and in 18 of 20 with the chance" in text
     assert result.covered_own == Coverage(0, 0, 0), "a history too short to judge any period by earlier ones"
     young = card_markdown(company.data, result, model, [])

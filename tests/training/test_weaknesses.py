@@ -124,6 +124,11 @@ def test_an_outcome_seen_late_in_the_figures_of_the_table(result: Backtest, mode
     assert told(blind, model, f"{span} ahead it finds {one.share:.0%}", "little over chance")
     seen = replace(result, rows=result.rows.assign(**{f"{SERVED}churn_90": result.rows["happened"]}))
     assert not told(seen, model, "little over chance")
+    rival = replace(blind, rows=blind.rows.assign(**{HEALTH: result.rows["happened"]}))
+    best = early(rival.rows, "churn", HEALTH, beside=SERVED)[span]
+    more = f"{span} ahead {HEALTH} finds more in its top 10%: {best.share:.0%}, ours {one.share:.0%}"
+    assert told(rival, model, more)
+    assert not told(seen, model, f"ahead {HEALTH} finds more")
 
 
 def test_a_search_over_the_periods_that_judge(result: Backtest, model: Model) -> None:
