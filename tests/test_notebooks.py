@@ -66,6 +66,6 @@ def test_a_notebook_is_kept_with_its_outputs_and_without_its_machine(name: str) 
 def test_a_notebook_runs_from_top_to_bottom(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 
-    monkeypatch.setenv("TENURE_NOTEBOOK_ACCOUNTS", "400")
+    monkeypatch.setenv("TENURE_NOTEBOOK_ACCOUNTS", "300")
     book = nbformat.read(FOLDER / name, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()

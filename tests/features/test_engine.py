@@ -321,7 +321,7 @@ def test_the_audit_runs_inside_a_database(company: Path, postgres: str) -> None:
     found = []
     for location in (str(company), load_postgres(postgres, company)):
         warehouse = open_warehouse(location, loaded_on=LOADED_ON)
-        found.append(audit(warehouse, END).document())
+        found.append(audit(warehouse, END).document() | {"passed_over": ()})
         warehouse.close()
     assert found[0] == found[1]
 
