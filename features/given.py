@@ -19,6 +19,7 @@ from features.sources import SOURCES
 
 ENDINGS = (".parquet", ".csv")
 MONEY = ("arr", "amount")
+"""The columns of money: a thousandth of it read for the whole would look sound."""
 _PARTED, MIN_PARTED = r"^\s*[+-]?(0|[1-9][0-9]{0,2}(\.[0-9]{3})*)?\s*$", 3
 """An amount whose points may part thousands, such as 48.632 and 950; so many with a point are more than chance."""
 MOST_PASSED_OVER = 12

@@ -31,12 +31,12 @@ class Part:
 
     @property
     def said(self) -> bool:
-        return self.metrics.accounts >= MIN_SAID
+        return bool(self.spread)
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """A backtest taken apart, by name: all its rows, its periods, and groups of alike accounts."""
+    """A backtest taken apart, by name: its periods, and groups of alike accounts."""
 
     periods: Mapping[str, Part]
     groups: Mapping[str, Part]

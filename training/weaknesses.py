@@ -105,14 +105,13 @@ def _of_worth(result: Backtest) -> Iterator[str]:
 
 def _of_lead(result: Backtest) -> Iterator[str]:
     spans = list(early(result.rows, result.outcome, SERVED).items())
-    if spans and spans[-1][1].share < 2 * CAPACITY:
-        span, one = spans[-1]
-        yield f"{span} ahead it finds {one.share:.0%} in its top {CAPACITY:.0%}, little over chance"
-    for name in result.beats if spans else ():
-        span, one = spans[-1]
-        theirs = early(result.rows, result.outcome, name, beside=SERVED).get(span, one)
-        if round(theirs.share, 2) > round(one.share, 2):
-            yield f"{span} ahead {name} finds more in its top {CAPACITY:.0%}: {theirs.share:.0%}, ours {one.share:.0%}"
+    for span, one in spans[-1:]:
+        if one.share < 2 * CAPACITY:
+            yield f"{span} ahead it finds {one.share:.0%} in its top {CAPACITY:.0%}, little over chance"
+        for name in result.beats:
+            theirs = early(result.rows, result.outcome, name, beside=SERVED)[span].share
+            if round(theirs, 2) > round(one.share, 2):
+                yield f"{span} ahead {name} finds more in its top {CAPACITY:.0%}: {theirs:.0%}, ours {one.share:.0%}"
     ended = before_the_end(result.rows, SERVED)
     if ended is not None and ended.share < 2 * CAPACITY:
         yield (
